@@ -1,0 +1,236 @@
+package command
+
+import (
+	"errors"
+	"math"
+	"strconv"
+
+	"github.com/redbud-go/redbud/internal/engine"
+	"github.com/redbud-go/redbud/internal/keyspace"
+	"github.com/redbud-go/redbud/internal/resp"
+)
+
+// Refusal is an error that is a command's answer: its text is the error reply, code first. The call changed
+// nothing, unless its family's file says otherwise.
+type Refusal string
+
+func (r Refusal) Error() string { return string(r) }
+
+// The refusals that many commands share.
+const (
+	ErrSyntax      = Refusal("ERR syntax error")
+	ErrWrongType   = Refusal("WRONGTYPE Operation against a key holding the wrong kind of value")
+	ErrNotInteger  = Refusal("ERR value is not an integer or out of range")
+	ErrNotPositive = Refusal("ERR value is out of range, must be positive")
+	ErrNotFloat    = Refusal("ERR value is not a valid float")
+	ErrNoKey       = Refusal("ERR no such key")
+	ErrOutOfRange  = Refusal("ERR index out of range")
+	ErrOverflow    = Refusal("ERR increment or decrement would overflow")
+	ErrNaN         = Refusal("ERR increment would produce NaN or Infinity")
+	ErrTooLong     = Refusal("ERR string exceeds maximum allowed size (proto-max-bulk-len)")
+)
+
+// refusal turns the errors that stores return for commands into what Redis says; ok is false for an error that
+// is none of them, a failure of the engine.
+func refusal(err error) (r Refusal, ok bool) {
+	switch {
+	case errors.As(err, &r):
+		return r, true
+	case errors.Is(err, keyspace.ErrWrongType):
+		return ErrWrongType, true
+	case errors.Is(err, keyspace.ErrNotInteger):
+		return ErrNotInteger, true
+	case errors.Is(err, keyspace.ErrOverflow):
+		return ErrOverflow, true
+	}
+	return "", false
+}
+
+// writer shortens the method expressions given to Insert.
+type writer = resp.Writer
+
+// Ctx is what a command's Run works with: its arguments, the transaction, the reply. It is reused: nothing of it may
+// be kept after Run returns.
+type Ctx struct {
+	Args    engine.Call  // the name first; the length fits the row's arity
+	Row     *Command     // the command that runs
+	Tx      keyspace.Tx  // storage
+	W       *resp.Writer // takes exactly one reply; what was written before an error is undone
+	DB      int
+	Now     int64 // milliseconds since 1970, the same for a whole batch
+	Session engine.Session
+	Engine  *Engine
+
+	// Scratch for what the primitives append to; a command takes x[:0] and needs not give it back.
+	values  [][]byte
+	entries []keyspace.Entry
+	bools   []bool
+	floats  []float64
+	one     [1][]byte
+	pair    [2][]byte
+	num     []byte
+
+	rows   []*Command
+	events []Event
+}
+
+// Event is something that happened to a key, as keyspace notifications tell it.
+type Event struct {
+	DB    int
+	Class EventClass
+	Name  string // "set", "del", "expired" …
+	Key   []byte // the listener may keep it
+}
+
+// EventClass is the letter that the setting notify-keyspace-events selects an event by.
+type EventClass byte
+
+// The classes of events.
+const (
+	EventGeneric EventClass = 'g'
+	EventString  EventClass = '$'
+	EventList    EventClass = 'l'
+	EventSet     EventClass = 's'
+	EventHash    EventClass = 'h'
+	EventZSet    EventClass = 'z'
+	EventExpired EventClass = 'x'
+)
+
+// Event notes what happened to a key. Listeners are told once the transaction is committed.
+func (c *Ctx) Event(class EventClass, name string, key []byte) {
+	if c.Engine.onEvent != nil {
+		c.events = append(c.events, Event{c.DB, class, name, append([]byte(nil), key...)})
+	}
+}
+
+// keys1 is a list of one key, for primitives that take many. The next call reuses it.
+func (c *Ctx) keys1(key []byte) [][]byte {
+	c.one[0] = key
+	return c.one[:]
+}
+
+// pair1 is a list of one pair, for primitives that take many. The next call reuses it.
+func (c *Ctx) pair1(key, value []byte) [][]byte {
+	c.pair[0], c.pair[1] = key, value
+	return c.pair[:]
+}
+
+// get returns the string at key, nil if it is missing.
+func (c *Ctx) get(key []byte) ([]byte, error) {
+	var err error
+	c.values, err = c.Tx.Get(c.keys1(key), c.values[:0])
+	if err != nil {
+		return nil, err
+	}
+	return c.values[0], nil
+}
+
+// entry returns what is known of one key.
+func (c *Ctx) entry(key []byte) (keyspace.Entry, error) {
+	var err error
+	c.entries, err = c.Tx.Entries(c.keys1(key), c.entries[:0])
+	if err != nil {
+		return keyspace.Entry{}, err
+	}
+	return c.entries[0], nil
+}
+
+// put stores one string.
+func (c *Ctx) put(key, value []byte, at int64) error {
+	return c.Tx.Put(c.pair1(key, value), at)
+}
+
+// is reports whether argument i is the option word, given in lower case.
+func (c *Ctx) is(i int, word string) bool { return equalFold(c.Args[i], word) }
+
+// integer reads argument i as a 64-bit integer.
+func (c *Ctx) integer(i int) (int64, error) {
+	n, ok := parseInt(c.Args[i])
+	if !ok {
+		return 0, ErrNotInteger
+	}
+	return n, nil
+}
+
+// positive reads argument i as an integer of at least zero, in Redis's words for one that is not.
+func (c *Ctx) positive(i int) (int, error) {
+	n, ok := parseInt(c.Args[i])
+	if !ok || n < 0 {
+		return 0, ErrNotPositive
+	}
+	return int(n), nil
+}
+
+// float reads argument i as a finite or infinite float.
+func (c *Ctx) float(i int) (float64, error) {
+	f, ok := parseFloat(c.Args[i])
+	if !ok {
+		return 0, ErrNotFloat
+	}
+	return f, nil
+}
+
+// bool1 replies 1 or 0.
+func (c *Ctx) bool1(b bool) {
+	if b {
+		c.W.Int(1)
+	} else {
+		c.W.Int(0)
+	}
+}
+
+// count replies with a number or passes the error on.
+func (c *Ctx) count(n int, err error) error {
+	if err != nil {
+		return err
+	}
+	c.W.Int(int64(n))
+	return nil
+}
+
+func parseInt(b []byte) (int64, bool) { return resp.ParseInt(b) }
+
+// parseFloat reads a float as strtod does where Redis uses it: no white space, no NaN, hexadecimal and "inf" allowed.
+func parseFloat(b []byte) (float64, bool) {
+	if len(b) == 0 || len(b) > 255 {
+		return 0, false
+	}
+	for _, c := range b {
+		if c == '_' { // a digit separator to strconv, rubbish to strtod
+			return 0, false
+		}
+	}
+	s := string(b)
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil && (!errors.Is(err, strconv.ErrRange) || f == 0) {
+		if hexFloat(s) {
+			f, err = strconv.ParseFloat(s+"p0", 64)
+		}
+		if err != nil {
+			return 0, false
+		}
+	}
+	if math.IsNaN(f) {
+		return 0, false
+	}
+	if errors.Is(err, strconv.ErrRange) {
+		return 0, false // Redis: errno ERANGE with HUGE_VAL
+	}
+	return f, true
+}
+
+// hexFloat reports whether s is hexadecimal without the exponent that strconv wants.
+func hexFloat(s string) bool {
+	if len(s) > 0 && (s[0] == '-' || s[0] == '+') {
+		s = s[1:]
+	}
+	if len(s) < 3 || s[0] != '0' || s[1]|0x20 != 'x' {
+		return false
+	}
+	for i := 2; i < len(s); i++ {
+		if s[i]|0x20 == 'p' {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,213 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redbud-go/redbud/internal/engine"
+	"github.com/redbud-go/redbud/internal/keyspace"
+	"github.com/redbud-go/redbud/internal/resp"
+)
+
+// Options of an Engine.
+type Options struct {
+	Now     func() time.Time // the clock; default time.Now
+	OnEvent func(Event)      // told of every key event after its transaction is committed; default nobody
+}
+
+// Engine runs batches over a store. It is the only place that knows arity, transactions, retries, undoing a reply
+// and events. It is safe for concurrent use.
+type Engine struct {
+	Settings *Settings // what CONFIG reads and writes
+	Info     *Info     // what INFO tells
+
+	store    keyspace.Store
+	now      func() time.Time
+	onEvent  func(Event)
+	needKeys bool
+	contexts sync.Pool
+	stats    struct {
+		calls     atomic.Int64
+		refusals  atomic.Int64
+		conflicts atomic.Int64
+	}
+}
+
+// maxRetries bounds how often a batch is run again after a conflict, before its client is told to try later.
+const maxRetries = 100
+
+// NewEngine returns an engine that owns the store: Close closes it.
+func NewEngine(store keyspace.Store, o Options) *Engine {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	e := &Engine{store: store, now: o.Now, onEvent: o.OnEvent}
+	if s, ok := store.(keyspace.KeyNeeder); ok {
+		e.needKeys = s.NeedKeys()
+	}
+	e.contexts.New = func() any { return &Ctx{Engine: e} }
+	e.Settings = newSettings()
+	e.Info = newInfo(e)
+	return e
+}
+
+// guard is a Watch and the store that it is of.
+type guard struct{ keyspace.Watch }
+
+// Watch implements engine.Engine.
+func (e *Engine) Watch(ctx context.Context, db int, keys [][]byte) (engine.Guard, error) {
+	w, err := e.store.Watch(ctx, db, keys, e.now().UnixMilli())
+	if err != nil {
+		return nil, e.failure("watch", err)
+	}
+	return guard{w}, nil
+}
+
+// Close implements engine.Engine.
+func (e *Engine) Close() error { return e.store.Close() }
+
+// Do implements engine.Engine.
+func (e *Engine) Do(ctx context.Context, b *engine.Batch, w *resp.Writer) error {
+	c := e.contexts.Get().(*Ctx)
+	mark := w.Len()
+	access := e.prepare(c, b)
+	c.W, c.Session = w, b.Session
+	err := keyspace.ErrConflict
+	for try := 0; try < maxRetries && errors.Is(err, keyspace.ErrConflict); try++ {
+		if try > 0 {
+			e.stats.conflicts.Add(1)
+			w.Truncate(mark)
+			c.events = c.events[:0]
+		}
+		err = e.run(ctx, c, b, access)
+	}
+	if err != nil {
+		w.Truncate(mark)
+		err = e.failure("run batch", err)
+	} else {
+		e.stats.calls.Add(int64(len(b.Calls)))
+		for _, event := range c.events {
+			e.onEvent(event)
+		}
+	}
+	c.release()
+	e.contexts.Put(c)
+	return err
+}
+
+// release drops what must not outlive the batch.
+func (c *Ctx) release() {
+	c.Args, c.Row, c.Tx, c.W, c.Session = nil, nil, nil, nil, nil
+	c.one[0], c.pair[0], c.pair[1] = nil, nil, nil
+	clear(c.values)
+	c.values = c.values[:0]
+	clear(c.events)
+	c.events = c.events[:0]
+	c.rows = c.rows[:0]
+	if cap(c.values) > 1<<16 { // a giant MGET must not pin its scratch for ever
+		*c = Ctx{Engine: c.Engine}
+	}
+}
+
+// prepare looks the rows up and sums what the batch may touch. The row of an unknown call is nil.
+func (e *Engine) prepare(c *Ctx, b *engine.Batch) keyspace.Access {
+	a := keyspace.Access{DB: b.DB, Now: e.now().UnixMilli()}
+	for _, call := range b.Calls {
+		row := Commands.Lookup(call[0])
+		if row != nil && row.Subs != nil && len(call) > 1 {
+			row = row.sub(call[1])
+		}
+		c.rows = append(c.rows, row)
+		if row == nil {
+			continue
+		}
+		a.Write = a.Write || row.Flags&Write != 0
+		a.All = a.All || row.Flags&AllKeys != 0
+		if e.needKeys {
+			a.Keys = row.Keys.Append(a.Keys, call)
+		}
+	}
+	return a
+}
+
+// run is one try of a batch in a transaction of its own.
+func (e *Engine) run(ctx context.Context, c *Ctx, b *engine.Batch, a keyspace.Access) error {
+	tx, err := e.store.Begin(ctx, a)
+	if err != nil {
+		return err
+	}
+	c.Tx, c.DB, c.Now = tx, b.DB, a.Now
+	if b.Guard != nil {
+		changed, err := b.Guard.(guard).Changed(tx)
+		if err == nil && changed {
+			err = engine.ErrChanged
+		}
+		if err != nil {
+			tx.Rollback()
+			return err
+		}
+	}
+	for i, call := range b.Calls {
+		if err := e.call(c, c.rows[i], call); err != nil {
+			tx.Rollback()
+			return err
+		}
+	}
+	return tx.Commit()
+}
+
+// call runs one call and leaves exactly one reply. An error is a failure of the store.
+func (e *Engine) call(c *Ctx, row *Command, call engine.Call) error {
+	mark := c.W.Len()
+	var err error
+	switch {
+	case row == nil || row.Run == nil || !row.Fits(len(call)):
+		err = e.other(c, call)
+	default:
+		c.Args, c.Row = call, row
+		err = row.Run(c)
+	}
+	if err == nil {
+		return nil
+	}
+	r, ok := refusal(err)
+	if !ok {
+		return err
+	}
+	e.stats.refusals.Add(1)
+	c.W.Truncate(mark)
+	c.W.Error(string(r))
+	return nil
+}
+
+// other answers the calls that no Run does: unknown ones, wrong ones, and those of the session.
+func (e *Engine) other(c *Ctx, call engine.Call) error {
+	row, err := Commands.Find(call)
+	if err != nil {
+		return err
+	}
+	if c.Session == nil {
+		return Refusal("ERR '" + row.FullName() + "' needs a connection")
+	}
+	c.Session.Run(call, c.W)
+	if db := c.Session.DB(); db != c.DB {
+		c.DB = db
+		return c.Tx.Select(db)
+	}
+	return nil
+}
+
+// failure puts a store's error into the engine's words.
+func (e *Engine) failure(what string, err error) error {
+	switch {
+	case errors.Is(err, keyspace.ErrClosed):
+		return engine.ErrClosed
+	case errors.Is(err, engine.ErrChanged):
+		return err
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}

@@ -1,0 +1,65 @@
+// Package engine is the contract between a database and what stands behind it: an embedded keyspace, a real
+// Redis, an SQL database. A call goes in, a reply comes out; both are bytes.
+package engine
+
+import (
+	"context"
+	"errors"
+
+	"github.com/redbud-go/redbud/internal/resp"
+)
+
+// Call is a command: its name, then its arguments. It is borrowed: an engine neither changes it nor keeps it
+// after Do returns.
+type Call [][]byte
+
+// Batch is what one turn of a connection asks for. Its calls run in order.
+type Batch struct {
+	DB    int    // database of the first call, from 0
+	Calls []Call // never empty, and no call is
+
+	// Atomic makes the calls one transaction, MULTI … EXEC: nobody sees a state in between. A refused call
+	// does not undo the others, as in Redis.
+	Atomic bool
+
+	// Guard, from Watch, makes the batch run only if the watched keys are as they were; otherwise Do returns
+	// ErrChanged. nil is always.
+	Guard Guard
+
+	// Session answers the calls that concern the connection and not the data, inside an atomic batch.
+	// nil refuses them.
+	Session Session
+}
+
+// Session is the connection that a batch came from, as far as an engine needs it.
+type Session interface {
+	// Run answers a call whose row has the flag Session, SELECT or CLIENT say, by appending one reply.
+	// It never calls back into the engine.
+	Run(call Call, w *resp.Writer)
+	// DB is the database that the next call concerns: SELECT inside a transaction changes it.
+	DB() int
+}
+
+// Guard is what Watch saw. Release it when the batch that carries it has run, or never will.
+type Guard interface{ Release() }
+
+// Engine runs batches. All methods may be called by many goroutines at once.
+type Engine interface {
+	// Do runs the calls in order and appends one reply for each to w. A refused command is a reply.
+	// ErrChanged means that nothing ran; any other error, that the engine cannot say what happened.
+	// w is then as it was.
+	Do(ctx context.Context, b *Batch, w *resp.Writer) error
+
+	// Watch remembers the keys as they are now.
+	Watch(ctx context.Context, db int, keys [][]byte) (Guard, error)
+
+	// Close gives everything back. Calls after it fail with ErrClosed.
+	Close() error
+}
+
+var (
+	// ErrClosed is the error of every call on an engine after its Close.
+	ErrClosed = errors.New("engine is closed")
+	// ErrChanged is Do's answer to a batch whose Guard no longer holds: EXEC replies with null.
+	ErrChanged = errors.New("a watched key was changed")
+)

@@ -1,0 +1,274 @@
+// Package keyspace is the contract of storage: what the commands need of a store, and no more. Memory and SQL
+// implement it; package command gives it Redis's meaning.
+//
+// All primitives are plural where a store gains by it. A missing key is an empty collection, the first
+// insertion creates it and the last removal drops it, so that no command has to.
+//
+// A []byte that a method is given is borrowed until it returns; stores copy what they keep. A []byte that a
+// method hands out is borrowed too: it is valid until the next write of the transaction or its end.
+package keyspace
+
+import (
+	"context"
+	"errors"
+)
+
+// Type is what a key holds.
+type Type uint8
+
+// The types, in the order in which they were added to Redis. None is a missing key.
+const (
+	None Type = iota
+	String
+	List
+	Set
+	SortedSet
+	Hash
+	Stream
+)
+
+// String is the name that TYPE and SCAN TYPE use.
+func (t Type) String() string {
+	return [...]string{"none", "string", "list", "set", "zset", "hash", "stream"}[t]
+}
+
+// Databases is how many numbered databases every store has, from 0.
+const Databases = 16
+
+// Errors that stores return for a command to pass on.
+var (
+	ErrWrongType  = errors.New("key holds another type")
+	ErrNotInteger = errors.New("value is not an integer")
+	ErrOverflow   = errors.New("sum does not fit 64 bits")
+	ErrClosed     = errors.New("store is closed")
+
+	// ErrConflict, from any method of a Tx, means that another transaction got in the way: run it again.
+	ErrConflict = errors.New("transaction conflict")
+)
+
+// Store keeps keys. All methods may be called by many goroutines at once.
+type Store interface {
+	// Begin starts a transaction. It waits for its turn; the context ends the wait.
+	Begin(ctx context.Context, a Access) (Tx, error)
+	// Watch remembers the keys of a database as they are now.
+	Watch(ctx context.Context, db int, keys [][]byte, now int64) (Watch, error)
+	// Close gives everything back. Transactions that run are finished first.
+	Close() error
+}
+
+// Access says what a transaction will do, so that a store can lock no more than that.
+type Access struct {
+	DB    int
+	Now   int64    // milliseconds since 1970: what is expired by then does not exist
+	Write bool     // false: it only reads
+	Keys  [][]byte // all keys it may touch, for stores with NeedKeys; nil with All
+	All   bool     // it may touch any key
+}
+
+// KeyNeeder is implemented by stores that lock by key. For others Access.Keys is left out.
+type KeyNeeder interface{ NeedKeys() bool }
+
+// Watch is what Store.Watch saw.
+type Watch interface {
+	// Changed reports whether any of the keys was written, or expired, since. tx is of the same store.
+	Changed(tx Tx) (bool, error)
+	Release()
+}
+
+// Entry is what a store knows of a key without looking into its value.
+type Entry struct {
+	Type     Type
+	ExpireAt int64 // milliseconds since 1970; 0: never
+}
+
+// Details is what OBJECT tells of a key.
+type Details struct {
+	Encoding string // Redis's name of the representation: "int", "embstr", "listpack" …
+	Idle     int64  // milliseconds since the last access
+	Freq     int    // logarithmic access counter, 0 to 255
+}
+
+// Expiry values of Tx.Put besides a time in milliseconds since 1970.
+const (
+	Never   int64 = 0  // the key does not expire
+	KeepTTL int64 = -1 // what the key had
+)
+
+// Tx is a transaction. It belongs to one goroutine and ends by Commit or Rollback.
+type Tx interface {
+	// Select makes db the database of the calls that follow.
+	Select(db int) error
+
+	// Entries appends what is known of each key; a missing one has Type None.
+	Entries(keys [][]byte, dst []Entry) ([]Entry, error)
+	// Details tells about one key, without counting as an access to it; ok is false if it is missing.
+	Details(key []byte) (d Details, ok bool, err error)
+	// Touch counts as an access to the keys and returns how many there are.
+	Touch(keys [][]byte) (int, error)
+	// Delete removes keys of any type and returns how many there were.
+	Delete(keys [][]byte) (int, error)
+	// Expire sets when the key expires, or Never; false if it is missing.
+	Expire(key []byte, at int64) (bool, error)
+	// Move gives the entry at src, with value and expiry, the name dst in database db; what was there
+	// is gone. False if src is missing.
+	Move(src []byte, db int, dst []byte) (bool, error)
+	// Copy is Move that leaves src as it is.
+	Copy(src []byte, db int, dst []byte) (bool, error)
+	// Scan visits keys from cursor on (0 starts) until it has looked at about count of them, and returns the
+	// cursor to go on from, 0 at the end. A key that exists from the first call to the last is visited at least
+	// once. f must not write.
+	Scan(cursor uint64, count int, f func(key []byte, e Entry)) (uint64, error)
+	// Random returns some key, each with equal chance as nearly as the store can; nil if there is none.
+	Random() ([]byte, error)
+	// Len returns how many keys there are, and how many of them have an expiry. Expired ones that are not
+	// yet swept may count.
+	Len() (keys, expiring int, err error)
+	// Clear removes all keys of the database.
+	Clear() error
+	// Swap exchanges two databases.
+	Swap(a, b int) error
+
+	// Get appends the string values of the keys; nil for a missing key. A key of another type appends nil too,
+	// and the error is ErrWrongType once all are appended.
+	Get(keys, dst [][]byte) ([][]byte, error)
+	// Put stores strings, key and value in turn, in place of whatever is there, to expire at a time, Never or
+	// KeepTTL.
+	Put(pairs [][]byte, at int64) error
+	// Add adds to the integer that a string spells, 0 if missing, and keeps the expiry.
+	// ErrWrongType, ErrNotInteger, ErrOverflow: nothing changed.
+	Add(key []byte, delta int64) (int64, error)
+	// Append appends to a string, empty if missing, keeps the expiry and returns the new length.
+	Append(key, value []byte) (int, error)
+	// SetRange overwrites a string from offset on, padding with zero bytes, keeps the expiry and returns the
+	// new length.
+	SetRange(key []byte, offset int, value []byte) (int, error)
+
+	// The collections: ErrWrongType if the key holds another type. A collection is valid until the key is
+	// touched in another way or the transaction ends.
+	Hash(key []byte) (HashKey, error)
+	List(key []byte) (ListKey, error)
+	Set(key []byte) (SetKey, error)
+	SortedSet(key []byte) (SortedSetKey, error)
+
+	Commit() error
+	// Rollback ends the transaction. What it wrote may stay: commands refuse before they write.
+	Rollback()
+}
+
+// HashKey is the hash at a key: fields with values.
+type HashKey interface {
+	Len() (int, error)
+	// Get appends the values of the fields; nil for a missing one.
+	Get(fields, dst [][]byte) ([][]byte, error)
+	// Set stores fields, field and value in turn, and returns how many are new.
+	Set(pairs [][]byte) (added int, err error)
+	Delete(fields [][]byte) (removed int, err error)
+	// Each visits all fields. f must not write.
+	Each(f func(field, value []byte)) error
+	// Scan is Tx.Scan for fields.
+	Scan(cursor uint64, count int, f func(field, value []byte)) (uint64, error)
+	// Random visits n different fields in random order, or all there are; with n < 0, -n fields that may repeat.
+	Random(n int, f func(field, value []byte)) error
+}
+
+// End is one end of a list.
+type End bool
+
+// The ends of a list.
+const (
+	Left  End = false
+	Right End = true
+)
+
+// ListKey is the list at a key. Indexes count from 0; negative ones from the end, -1 being the last.
+type ListKey interface {
+	Len() (int, error)
+	// Push adds values at an end, one after the other, and returns the new length.
+	Push(end End, values [][]byte) (int, error)
+	// Pop removes up to n values from an end and visits them in that order. f must not write.
+	Pop(end End, n int, f func(value []byte)) error
+	// Range visits the values from start to stop, both included and clipped to the list; backwards where
+	// reverse is set, from stop to start. f returns false to stop early and must not write.
+	Range(start, stop int, reverse bool, f func(value []byte) bool) error
+	// Set replaces the value at index; false if there is none.
+	Set(index int, value []byte) (bool, error)
+	// Insert puts value beside the first occurrence of pivot and returns the new length, or -1 if pivot is not
+	// there, 0 if the list is missing.
+	Insert(after bool, pivot, value []byte) (int, error)
+	// Remove removes the first n occurrences of value, the last -n with n < 0, all with 0.
+	Remove(n int, value []byte) (removed int, err error)
+	// Trim keeps only the values from start to stop, clipped to the list.
+	Trim(start, stop int) error
+}
+
+// SetKey is the set at a key.
+type SetKey interface {
+	Len() (int, error)
+	// Contains appends whether each member is in the set.
+	Contains(members [][]byte, dst []bool) ([]bool, error)
+	Add(members [][]byte) (added int, err error)
+	Remove(members [][]byte) (removed int, err error)
+	// Each visits all members. f must not write.
+	Each(f func(member []byte)) error
+	// Scan is Tx.Scan for members.
+	Scan(cursor uint64, count int, f func(member []byte)) (uint64, error)
+	// Random visits n different members in random order, or all there are; with n < 0, -n members that may repeat.
+	Random(n int, f func(member []byte)) error
+	// Pop removes up to n random members and visits them. f must not write.
+	Pop(n int, f func(member []byte)) error
+}
+
+// Scored is a member of a sorted set with its score, which is never NaN.
+type Scored struct {
+	Member []byte
+	Score  float64
+}
+
+// SortedSetKey is the sorted set at a key: ordered by score, then by the bytes of the member.
+type SortedSetKey interface {
+	Len() (int, error)
+	// Scores appends the score of each member; NaN for a missing one.
+	Scores(members [][]byte, dst []float64) ([]float64, error)
+	// Put stores members with their scores, the last of equal members, and returns how many are new.
+	Put(members []Scored) (added int, err error)
+	Remove(members [][]byte) (removed int, err error)
+	// Rank returns the place of a member from 0, counted from the highest where reverse is set; ok is false if it
+	// is missing.
+	Rank(member []byte, reverse bool) (rank int, score float64, ok bool, err error)
+	// Range visits the members in r. f returns false to stop early and must not write.
+	Range(r *Range, f func(member []byte, score float64) bool) error
+	// Count counts the members in r, of which Offset, Count and Reverse are ignored.
+	Count(r *Range) (int, error)
+	// RemoveRange removes the members in r, of which Offset, Count and Reverse are ignored.
+	RemoveRange(r *Range) (removed int, err error)
+	// Scan is Tx.Scan for members.
+	Scan(cursor uint64, count int, f func(member []byte, score float64)) (uint64, error)
+	// Random visits n different members in random order, or all there are; with n < 0, -n members that may repeat.
+	Random(n int, f func(member []byte, score float64)) error
+}
+
+// By says what a Range selects by.
+type By uint8
+
+// What a Range selects by.
+const (
+	ByRank By = iota
+	ByScore
+	ByLex // meant for members of equal score
+)
+
+// Range selects members of a sorted set.
+type Range struct {
+	By By
+
+	Start, Stop int // ByRank: both included, negative from the end; from the highest where Reverse is set
+
+	Min, Max         float64 // ByScore
+	MinLex, MaxLex   []byte  // ByLex
+	MinOpen, MaxOpen bool    // the bound itself is out
+	MinFree, MaxFree bool    // ByLex: no bound on this side ("-" as a minimum, "+" as a maximum)
+
+	Reverse bool // from the highest down
+	Offset  int  // how many to pass over first; ByScore and ByLex
+	Count   int  // how many to visit at most, negative: all; ByScore and ByLex
+}
