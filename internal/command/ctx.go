@@ -70,8 +70,33 @@ type Ctx struct {
 	pair    [2][]byte
 	num     []byte
 
+	// Visitors for the primitives that call back. They are made once with the context: one that is made in a
+	// command is an allocation for every call.
+	bulk     func(value []byte)      // replies with the value and counts it in told
+	bulkTrue func(value []byte) bool // bulk, and on with the next
+	bulkPair func(name, value []byte)
+	told     int // set it to 0 first
+
 	rows   []*Command
 	events []Event
+}
+
+// newCtx returns a context that an engine runs batches with.
+func newCtx(e *Engine) *Ctx {
+	c := &Ctx{Engine: e}
+	c.bulk = func(value []byte) {
+		c.W.Bulk(value)
+		c.told++
+	}
+	c.bulkTrue = func(value []byte) bool {
+		c.bulk(value)
+		return true
+	}
+	c.bulkPair = func(name, value []byte) {
+		c.W.Bulk(name)
+		c.W.Bulk(value)
+	}
+	return c
 }
 
 // Event is something that happened to a key, as keyspace notifications tell it.

@@ -49,7 +49,7 @@ func NewEngine(store keyspace.Store, o Options) *Engine {
 	if s, ok := store.(keyspace.KeyNeeder); ok {
 		e.needKeys = s.NeedKeys()
 	}
-	e.contexts.New = func() any { return &Ctx{Engine: e} }
+	e.contexts.New = func() any { return newCtx(e) }
 	e.Settings = newSettings()
 	e.Info = newInfo(e)
 	return e
@@ -109,7 +109,7 @@ func (c *Ctx) release() {
 	c.events = c.events[:0]
 	c.rows = c.rows[:0]
 	if cap(c.values) > 1<<16 { // a giant MGET must not pin its scratch for ever
-		*c = Ctx{Engine: c.Engine}
+		c.values, c.entries, c.bools, c.floats, c.num = nil, nil, nil, nil, nil
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"github.com/redbud-go/redbud/internal/keyspace"
 )
 
+const errCursor = Refusal("ERR invalid cursor")
+
 // scanOptions are the options of SCAN, HSCAN, SSCAN and ZSCAN.
 type scanOptions struct {
 	cursor  uint64
@@ -18,7 +20,7 @@ type scanOptions struct {
 func (c *Ctx) scanArgs(i int) (o scanOptions, err error) {
 	o.count = 10
 	if o.cursor, err = strconv.ParseUint(string(c.Args[i]), 10, 64); err != nil {
-		return o, Refusal("ERR invalid cursor")
+		return o, errCursor
 	}
 	for i++; i < len(c.Args); i += 2 {
 		more := i+1 < len(c.Args)
