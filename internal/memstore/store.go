@@ -1,0 +1,274 @@
+package memstore
+
+import (
+	"context"
+	"hash/maphash"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/redbud-go/redbud/internal/keyspace"
+)
+
+// Options of a Store.
+type Options struct {
+	// Now is the clock by which keys are swept that nobody asks for, in milliseconds since 1970. nil: such
+	// keys stay until they are asked for.
+	Now func() int64
+	// Seed makes the random choices repeatable; default 0: they are not.
+	Seed uint64
+}
+
+// Store is a keyspace in memory. It is safe for concurrent use: one transaction runs at a time.
+type Store struct {
+	mu sync.Mutex // guards everything below; held from Begin to Commit or Rollback
+
+	closed  bool
+	arena   arena
+	seed    maphash.Seed
+	rng     *rand.Rand
+	dbs     [keyspace.Databases]database
+	objects []object // collections by handle
+	free    []uint32 // handles without a collection
+	watched map[watchKey]*watchState
+	seq     uint64 // counts changes of watched keys
+	expired int64  // keys that expired, in all
+	tx      tx
+
+	now     func() int64
+	stop    chan struct{} // closed by Close
+	sweeper sync.WaitGroup
+}
+
+// database is a numbered database.
+type database struct {
+	keys     table
+	volatile table // those of them that expire
+	swept    uint64
+}
+
+// object is a collection that a key's block names by its handle.
+type object interface {
+	// release gives the blocks of the collection back.
+	release(s *Store)
+	// copy returns a collection of its own with the same contents.
+	copy(s *Store) object
+	// encoding is Redis's name of the representation.
+	encoding() string
+}
+
+// sweepEvery is how often expired keys are looked for, and sweepFor how long that may hold the lock.
+const (
+	sweepEvery = 100 * time.Millisecond
+	sweepBatch = 20
+	sweepMost  = 50 // batches in a row
+)
+
+// New returns an empty store.
+func New(o Options) *Store {
+	s := &Store{seed: maphash.MakeSeed(), now: o.Now, stop: make(chan struct{}), watched: map[watchKey]*watchState{}}
+	if o.Seed == 0 {
+		o.Seed = rand.Uint64()
+	}
+	s.rng = rand.New(rand.NewPCG(o.Seed, o.Seed))
+	s.tx.s = s
+	if s.now != nil {
+		s.sweeper.Go(s.sweep)
+	}
+	return s
+}
+
+// Close implements keyspace.Store.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	close(s.stop)
+	s.arena, s.objects, s.free, s.watched = arena{}, nil, nil, nil
+	s.dbs = [keyspace.Databases]database{}
+	s.mu.Unlock()
+	s.sweeper.Wait()
+	return nil
+}
+
+// Begin implements keyspace.Store.
+func (s *Store) Begin(ctx context.Context, a keyspace.Access) (keyspace.Tx, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil, keyspace.ErrClosed
+	}
+	s.tx.begin(a.DB, a.Now)
+	return &s.tx, nil
+}
+
+// Expired is how many keys have expired since the store was made.
+func (s *Store) Expired() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.expired
+}
+
+// Bytes is how much memory the blocks of all keys take.
+func (s *Store) Bytes() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.arena.bytes
+}
+
+// sweep removes expired keys until the store is closed: a few at a time, more while many of those that it looks at are expired.
+func (s *Store) sweep() {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.stop:
+			return
+		case <-tick.C:
+		}
+		for db := range keyspace.Databases {
+			for batch := 0; batch < sweepMost && s.sweepSome(db); batch++ {
+			}
+		}
+	}
+}
+
+// sweepSome looks at a few of the keys of a database that expire, and reports whether more are worth a look.
+func (s *Store) sweepSome(db int) (more bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d := &s.dbs[db]
+	if s.closed || d.volatile.n == 0 {
+		return false
+	}
+	s.tx.begin(db, s.now())
+	defer s.tx.end()
+	var due [][]byte
+	seen := 0
+	d.swept = d.volatile.scan(d.swept, sweepBatch, func(r ref) {
+		seen++
+		if b := s.arena.block(r); expireOf(b) <= s.tx.now {
+			due = append(due, append([]byte(nil), nameOf(b)...))
+		}
+	})
+	for _, key := range due {
+		s.tx.lookup(key) // which removes what is expired
+	}
+	return len(due)*4 > seen
+}
+
+type watchKey struct {
+	db  int
+	key string
+}
+
+// watchState is what the watches of one key share.
+type watchState struct {
+	watches int
+	seq     uint64 // of the last change
+}
+
+// watch implements keyspace.Watch.
+type watch struct {
+	s    *Store
+	keys []watchKey
+	at   uint64 // changes after it count
+}
+
+// Watch implements keyspace.Store.
+func (s *Store) Watch(ctx context.Context, db int, keys [][]byte, now int64) (keyspace.Watch, error) {
+	t, err := s.Begin(ctx, keyspace.Access{DB: db, Now: now})
+	if err != nil {
+		return nil, err
+	}
+	defer t.Rollback()
+	for _, k := range keys {
+		s.tx.lookup(k) // what has expired already is no change later
+	}
+	w := &watch{s: s, at: s.seq}
+	for _, k := range keys {
+		wk := watchKey{db, string(k)}
+		state := s.watched[wk]
+		if state == nil {
+			state = &watchState{}
+			s.watched[wk] = state
+		}
+		state.watches++
+		w.keys = append(w.keys, wk)
+	}
+	return w, nil
+}
+
+// Changed implements keyspace.Watch.
+func (w *watch) Changed(keyspace.Tx) (bool, error) {
+	t := &w.s.tx
+	selected := t.number
+	defer func() { t.begin(selected, t.now) }()
+	for _, k := range w.keys {
+		t.begin(k.db, t.now)
+		t.lookup([]byte(k.key)) // an expiry is a change
+		if w.s.watched[k].seq > w.at {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// Release implements keyspace.Watch.
+func (w *watch) Release() {
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	for _, k := range w.keys {
+		if state := w.s.watched[k]; state != nil {
+			if state.watches--; state.watches == 0 {
+				delete(w.s.watched, k)
+			}
+		}
+	}
+	w.keys = nil
+}
+
+// changed notes that a key was written, for those who watch it.
+func (s *Store) changed(db int, key []byte) {
+	if len(s.watched) == 0 {
+		return
+	}
+	if state := s.watched[watchKey{db, string(key)}]; state != nil {
+		s.seq++
+		state.seq = s.seq
+	}
+}
+
+// changedAll notes that whole databases were written: the watched keys that are there count as changed.
+func (s *Store) changedAll(dbs ...int) {
+	for k, state := range s.watched {
+		for _, db := range dbs {
+			name := []byte(k.key)
+			if slices.Contains(dbs, k.db) && s.dbs[db].keys.find(&s.arena, s.hash(name), name) != 0 {
+				s.seq++
+				state.seq = s.seq
+			}
+		}
+	}
+}
+
+func (s *Store) hash(name []byte) uint64 { return maphash.Bytes(s.seed, name) }
+
+// keep stores a collection and returns its handle.
+func (s *Store) keep(o object) uint32 {
+	if n := len(s.free); n > 0 {
+		h := s.free[n-1]
+		s.free = s.free[:n-1]
+		s.objects[h] = o
+		return h
+	}
+	s.objects = append(s.objects, o)
+	return uint32(len(s.objects) - 1)
+}
