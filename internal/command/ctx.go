@@ -213,6 +213,16 @@ func (c *Ctx) count(n int, err error) error {
 	return nil
 }
 
+// help replies to the HELP of a container: the lines, and those on HELP itself.
+func (c *Ctx) help(lines ...string) {
+	c.W.Array(len(lines) + 2)
+	for _, line := range lines {
+		c.W.Status(line)
+	}
+	c.W.Status("HELP")
+	c.W.Status("    Prints this help.")
+}
+
 func parseInt(b []byte) (int64, bool) { return resp.ParseInt(b) }
 
 // parseFloat reads a float as strtod does where Redis uses it: no white space, no NaN, hexadecimal and "inf" allowed.
