@@ -313,7 +313,9 @@ func objectEncoding(c *Ctx) error {
 }
 
 // lfu reports whether the policy of eviction counts accesses, in place of telling how long ago the last one was.
-func (c *Ctx) lfu() bool { return strings.HasSuffix(c.Engine.Settings.String("maxmemory-policy"), "-lfu") }
+func (c *Ctx) lfu() bool {
+	return strings.HasSuffix(c.Engine.Settings.String("maxmemory-policy"), "-lfu")
+}
 
 const policyNote = " Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust."
 
