@@ -30,11 +30,9 @@ type Engine struct {
 	onEvent  func(Event)
 	needKeys bool
 	contexts sync.Pool
-	stats    struct {
-		calls     atomic.Int64
-		refusals  atomic.Int64
-		conflicts atomic.Int64
-	}
+	table    *Table // Commands, for commands about commands: they stand in it and cannot name it
+
+	conflicts atomic.Int64
 }
 
 // maxRetries bounds how often a batch is run again after a conflict, before its client is told to try later.
@@ -45,7 +43,7 @@ func NewEngine(store keyspace.Store, o Options) *Engine {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	e := &Engine{store: store, now: o.Now, onEvent: o.OnEvent}
+	e := &Engine{store: store, now: o.Now, onEvent: o.OnEvent, table: Commands}
 	if s, ok := store.(keyspace.KeyNeeder); ok {
 		e.needKeys = s.NeedKeys()
 	}
@@ -79,7 +77,7 @@ func (e *Engine) Do(ctx context.Context, b *engine.Batch, w *resp.Writer) error 
 	err := keyspace.ErrConflict
 	for try := 0; try < maxRetries && errors.Is(err, keyspace.ErrConflict); try++ {
 		if try > 0 {
-			e.stats.conflicts.Add(1)
+			e.conflicts.Add(1)
 			w.Truncate(mark)
 			c.events = c.events[:0]
 		}
@@ -89,7 +87,7 @@ func (e *Engine) Do(ctx context.Context, b *engine.Batch, w *resp.Writer) error 
 		w.Truncate(mark)
 		err = e.failure("run batch", err)
 	} else {
-		e.stats.calls.Add(int64(len(b.Calls)))
+		e.Info.Called(len(b.Calls))
 		for _, event := range c.events {
 			e.onEvent(event)
 		}
@@ -178,7 +176,7 @@ func (e *Engine) call(c *Ctx, row *Command, call engine.Call) error {
 	if !ok {
 		return err
 	}
-	e.stats.refusals.Add(1)
+	e.Info.Refused(string(r))
 	c.W.Truncate(mark)
 	c.W.Error(string(r))
 	return nil

@@ -1,6 +1,416 @@
 package command
 
-// Info is what INFO tells.
-type Info struct{}
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"math"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
 
-func newInfo(e *Engine) *Info { return &Info{} }
+	"github.com/redbud-go/redbud/internal/keyspace"
+)
+
+// RedisVersion is the version of Redis whose behaviour the commands have, as INFO and HELLO tell it.
+const RedisVersion = "7.2.4"
+
+// modulePath is where Version looks itself up.
+const modulePath = "github.com/redbud-go/redbud"
+
+// Version is the version of this module in the running program; "(devel)" where it was built from a work tree.
+func Version() string {
+	build, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "(devel)"
+	}
+	if build.Main.Path == modulePath && build.Main.Version != "" {
+		return build.Main.Version
+	}
+	for _, dep := range build.Deps {
+		if dep.Path == modulePath {
+			return dep.Version
+		}
+	}
+	return "(devel)"
+}
+
+// Info is what INFO tells: sections of fields, which providers append. It is safe for concurrent use.
+type Info struct {
+	RunID string // 40 hexadecimal digits, new for every engine
+
+	started  int64 // milliseconds since 1970
+	calls    atomic.Int64
+	refusals atomic.Int64
+
+	mu        sync.Mutex // guards what follows
+	providers map[string][]func(*Fields) error
+	extra     []string         // sections that Redis does not have, in the order of their registration
+	codes     map[string]int64 // refusals by error code
+	onReset   []func()
+	base      keyspace.Counts // what the store had counted at the last reset
+	peak      int64           // highest used_memory that INFO saw
+	lastCalls int64           // calls at the last INFO, for the rate
+	lastAt    int64
+	lastRate  int64
+}
+
+// infoSections are the sections of Redis in its order. Those with false are told only when asked for, or with "all".
+var infoSections = []struct {
+	name, title string
+	usual       bool
+}{
+	{"server", "Server", true},
+	{"clients", "Clients", true},
+	{"memory", "Memory", true},
+	{"persistence", "Persistence", true},
+	{"stats", "Stats", true},
+	{"replication", "Replication", true},
+	{"cpu", "CPU", true},
+	{"modules", "Modules", true},
+	{"commandstats", "Commandstats", false},
+	{"errorstats", "Errorstats", true},
+	{"latencystats", "Latencystats", false},
+	{"cluster", "Cluster", true},
+	{"keyspace", "Keyspace", true},
+}
+
+func newInfo(e *Engine) *Info {
+	id := make([]byte, 20)
+	_, _ = rand.Read(id) // crypto/rand.Read never fails
+	i := &Info{
+		RunID:     hex.EncodeToString(id),
+		started:   e.now().UnixMilli(),
+		providers: map[string][]func(*Fields) error{},
+		codes:     map[string]int64{},
+	}
+	i.Register("server", i.server)
+	i.Register("memory", i.memory)
+	i.Register("persistence", infoPersistence)
+	i.Register("stats", i.stats)
+	i.Register("replication", infoReplication)
+	i.Register("cpu", infoCPU)
+	i.Register("modules", func(*Fields) error { return nil })
+	i.Register("errorstats", i.errorStats)
+	i.Register("cluster", func(f *Fields) error { f.Int("cluster_enabled", 0); return nil })
+	i.Register("keyspace", infoKeyspace)
+	return i
+}
+
+// Register adds fields to a section, after those that are there. A section of an unknown name comes last. The
+// provider runs inside a batch: it must not call the engine.
+func (i *Info) Register(section string, provide func(*Fields) error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	known := slices.Contains(i.extra, section)
+	for _, s := range infoSections {
+		known = known || s.name == section
+	}
+	if !known {
+		i.extra = append(i.extra, section)
+	}
+	i.providers[section] = append(i.providers[section], provide)
+}
+
+// OnReset adds what CONFIG RESETSTAT does.
+func (i *Info) OnReset(f func()) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.onReset = append(i.onReset, f)
+}
+
+// Called counts calls that ran.
+func (i *Info) Called(n int) { i.calls.Add(int64(n)) }
+
+// maxErrorCodes bounds errorstats: codes may come from scripts.
+const maxErrorCodes = 128
+
+// Refused counts an error reply, by the code that its text starts with.
+func (i *Info) Refused(text string) {
+	i.refusals.Add(1)
+	code, _, _ := strings.Cut(text, " ")
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if _, known := i.codes[code]; known || len(i.codes) < maxErrorCodes {
+		i.codes[code]++
+	}
+}
+
+// reset is CONFIG RESETSTAT.
+func (i *Info) reset(c *Ctx) {
+	i.mu.Lock()
+	i.calls.Store(0)
+	i.refusals.Store(0)
+	clear(i.codes)
+	i.base = counts(c.Tx)
+	i.peak, i.lastCalls = 0, 0
+	hooks := slices.Clone(i.onReset)
+	i.mu.Unlock()
+	for _, f := range hooks {
+		f()
+	}
+}
+
+// Fields is a section under construction.
+type Fields struct {
+	Ctx *Ctx // the INFO that asks
+	buf []byte
+}
+
+// Int appends a field with a number.
+func (f *Fields) Int(name string, n int64) {
+	f.buf = append(f.buf, name...)
+	f.buf = append(f.buf, ':')
+	f.buf = strconv.AppendInt(f.buf, n, 10)
+	f.buf = append(f.buf, '\r', '\n')
+}
+
+// Text appends a field with a text, which must hold no line end.
+func (f *Fields) Text(name, value string) {
+	f.buf = append(f.buf, name...)
+	f.buf = append(f.buf, ':')
+	f.buf = append(f.buf, value...)
+	f.buf = append(f.buf, '\r', '\n')
+}
+
+// Bytes appends a field with a size, and the same for people under the name with _human.
+func (f *Fields) Bytes(name string, n int64) {
+	f.Int(name, n)
+	f.Text(name+"_human", humanBytes(n))
+}
+
+func humanBytes(n int64) string {
+	if n < 1024 {
+		return strconv.FormatInt(n, 10) + "B"
+	}
+	size, unit := float64(n)/1024, 0
+	for size >= 1024 && unit < 5 {
+		size, unit = size/1024, unit+1
+	}
+	return strconv.FormatFloat(size, 'f', 2, 64) + string("KMGTPE"[unit])
+}
+
+// info is INFO [section …].
+func info(c *Ctx) error {
+	i := c.Engine.Info
+	usual, all := len(c.Args) == 1, false
+	named := map[string]bool{}
+	for _, a := range c.Args[1:] {
+		switch name := strings.ToLower(string(a)); name {
+		case "default":
+			usual = true
+		case "all", "everything":
+			all = true
+		default:
+			named[name] = true
+		}
+	}
+	f := Fields{Ctx: c}
+	for _, s := range infoSections {
+		if all || s.usual && usual || named[s.name] {
+			if err := i.section(&f, s.name, s.title); err != nil {
+				return err
+			}
+		}
+	}
+	i.mu.Lock()
+	extra := slices.Clone(i.extra)
+	i.mu.Unlock()
+	for _, name := range extra {
+		if all || usual || named[name] {
+			if err := i.section(&f, name, name); err != nil {
+				return err
+			}
+		}
+	}
+	c.W.Verbatim("txt", string(f.buf))
+	return nil
+}
+
+// section appends a section, if anybody provides it.
+func (i *Info) section(f *Fields, name, title string) error {
+	i.mu.Lock()
+	providers := slices.Clone(i.providers[name])
+	i.mu.Unlock()
+	if len(providers) == 0 {
+		return nil
+	}
+	if len(f.buf) > 0 {
+		f.buf = append(f.buf, '\r', '\n')
+	}
+	f.buf = append(f.buf, "# "+title+"\r\n"...)
+	for _, provide := range providers {
+		if err := provide(f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (i *Info) server(f *Fields) error {
+	now := f.Ctx.Now
+	up := max(now-i.started, 0) / 1000
+	f.Text("redis_version", RedisVersion)
+	f.Text("redbud_version", Version())
+	f.Text("redis_mode", "standalone")
+	f.Text("os", runtime.GOOS+" "+runtime.GOARCH)
+	f.Int("arch_bits", strconv.IntSize)
+	f.Text("go_version", runtime.Version())
+	f.Int("process_id", int64(os.Getpid()))
+	f.Text("run_id", i.RunID)
+	f.Text("tcp_port", f.Ctx.Engine.Settings.String("port"))
+	f.Int("server_time_usec", now*1000)
+	f.Int("uptime_in_seconds", up)
+	f.Int("uptime_in_days", up/86400)
+	f.Int("hz", f.Ctx.Engine.Settings.Int("hz"))
+	f.Int("configured_hz", f.Ctx.Engine.Settings.Int("hz"))
+	f.Int("lru_clock", now/1000&(1<<24-1))
+	f.Text("executable", os.Args[0])
+	f.Text("config_file", "")
+	return nil
+}
+
+// memorySample reads what the runtime knows of its memory. It does not stop the world.
+func memorySample() (used, resident int64) {
+	s := []metrics.Sample{
+		{Name: "/memory/classes/heap/objects:bytes"},
+		{Name: "/memory/classes/total:bytes"},
+		{Name: "/memory/classes/heap/released:bytes"},
+	}
+	metrics.Read(s)
+	return int64(s[0].Value.Uint64()), int64(s[1].Value.Uint64() - s[2].Value.Uint64())
+}
+
+func (i *Info) memory(f *Fields) error {
+	used, resident := memorySample()
+	i.mu.Lock()
+	i.peak = max(i.peak, used)
+	peak := i.peak
+	i.mu.Unlock()
+	f.Bytes("used_memory", used)
+	f.Bytes("used_memory_rss", resident)
+	f.Bytes("used_memory_peak", peak)
+	f.Text("used_memory_peak_perc", fmt.Sprintf("%.2f%%", 100*float64(used)/float64(peak)))
+	f.Int("used_memory_dataset", used)
+	f.Bytes("maxmemory", f.Ctx.Engine.Settings.Int("maxmemory"))
+	f.Text("maxmemory_policy", f.Ctx.Engine.Settings.String("maxmemory-policy"))
+	f.Text("mem_fragmentation_ratio", fmt.Sprintf("%.2f", float64(resident)/float64(used)))
+	f.Int("mem_fragmentation_bytes", resident-used)
+	f.Text("mem_allocator", "go")
+	f.Int("active_defrag_running", 0)
+	f.Int("lazyfree_pending_objects", 0)
+	return nil
+}
+
+func infoPersistence(f *Fields) error {
+	f.Int("loading", 0)
+	f.Int("async_loading", 0)
+	f.Int("rdb_changes_since_last_save", 0)
+	f.Int("rdb_bgsave_in_progress", 0)
+	f.Int("rdb_last_save_time", f.Ctx.Engine.Info.started/1000)
+	f.Text("rdb_last_bgsave_status", "ok")
+	f.Int("aof_enabled", 0)
+	f.Int("aof_rewrite_in_progress", 0)
+	f.Text("aof_last_bgrewrite_status", "ok")
+	f.Text("aof_last_write_status", "ok")
+	return nil
+}
+
+// counts is what the store has counted; zeros if it does not count.
+func counts(tx keyspace.Tx) keyspace.Counts {
+	if t, ok := tx.(keyspace.Counter); ok {
+		return t.Counts()
+	}
+	return keyspace.Counts{}
+}
+
+// rate is the calls per second between this INFO and the one before. Two within a tenth of a second share a rate.
+func (i *Info) rate(now, calls int64) int64 {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if since := now - i.lastAt; since >= 100 {
+		if i.lastAt > 0 {
+			i.lastRate = (calls - i.lastCalls) * 1000 / since
+		}
+		i.lastAt, i.lastCalls = now, calls
+	}
+	return i.lastRate
+}
+
+func (i *Info) stats(f *Fields) error {
+	n := counts(f.Ctx.Tx)
+	i.mu.Lock()
+	base := i.base
+	i.mu.Unlock()
+	calls := i.calls.Load()
+	f.Int("total_commands_processed", calls)
+	f.Int("instantaneous_ops_per_sec", i.rate(f.Ctx.Now, calls))
+	f.Int("expired_keys", n.Expired-base.Expired)
+	f.Int("evicted_keys", n.Evicted-base.Evicted)
+	f.Int("keyspace_hits", n.Hits-base.Hits)
+	f.Int("keyspace_misses", n.Misses-base.Misses)
+	f.Int("total_error_replies", i.refusals.Load())
+	f.Int("transaction_conflicts", f.Ctx.Engine.conflicts.Load())
+	return nil
+}
+
+func infoReplication(f *Fields) error {
+	f.Text("role", "master")
+	f.Int("connected_slaves", 0)
+	f.Text("master_failover_state", "no-failover")
+	f.Text("master_replid", f.Ctx.Engine.Info.RunID)
+	f.Text("master_replid2", strings.Repeat("0", 40))
+	f.Int("master_repl_offset", 0)
+	f.Int("second_repl_offset", -1)
+	f.Int("repl_backlog_active", 0)
+	f.Int("repl_backlog_size", f.Ctx.Engine.Settings.Int("repl-backlog-size"))
+	f.Int("repl_backlog_first_byte_offset", 0)
+	f.Int("repl_backlog_histlen", 0)
+	return nil
+}
+
+// infoCPU tells the runtime's own estimate, which does not part user from system time.
+func infoCPU(f *Fields) error {
+	s := []metrics.Sample{{Name: "/cpu/classes/total:cpu-seconds"}, {Name: "/cpu/classes/idle:cpu-seconds"}}
+	metrics.Read(s)
+	busy := math.Max(s[0].Value.Float64()-s[1].Value.Float64(), 0)
+	f.Text("used_cpu_sys", "0.000000")
+	f.Text("used_cpu_user", strconv.FormatFloat(busy, 'f', 6, 64))
+	return nil
+}
+
+func (i *Info) errorStats(f *Fields) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	codes := make([]string, 0, len(i.codes))
+	for code := range i.codes {
+		codes = append(codes, code)
+	}
+	slices.Sort(codes)
+	for _, code := range codes {
+		f.Text("errorstat_"+code, "count="+strconv.FormatInt(i.codes[code], 10))
+	}
+	return nil
+}
+
+func infoKeyspace(f *Fields) error {
+	for db := range keyspace.Databases {
+		if err := f.Ctx.Tx.Select(db); err != nil {
+			return err
+		}
+		keys, expiring, err := f.Ctx.Tx.Len()
+		if err != nil {
+			return err
+		}
+		if keys > 0 {
+			f.Text("db"+strconv.Itoa(db), fmt.Sprintf("keys=%d,expires=%d,avg_ttl=0", keys, expiring))
+		}
+	}
+	return f.Ctx.Tx.Select(f.Ctx.DB)
+}

@@ -20,6 +20,7 @@ type Command struct {
 	Since string // version of Redis that brought it
 	Usage string // arguments in the notation of redis.io, without the name: "key [NX | XX]"
 	Doc   string // one sentence
+	ACL   string // the ACL category that neither Group nor Flags tell; default none
 
 	Run  func(*Ctx) error // nil for a container and for what only a session can answer
 	Subs []*Command       // rows of a container: CLIENT, CONFIG, OBJECT …

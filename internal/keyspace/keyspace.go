@@ -155,6 +155,15 @@ type Tx interface {
 	Rollback()
 }
 
+// Counts is what a store has counted since it was opened.
+type Counts struct {
+	Hits, Misses     int64 // keys looked up for reading: there, or not
+	Expired, Evicted int64 // keys that went by themselves
+}
+
+// Counter is implemented by the Tx of a store that counts.
+type Counter interface{ Counts() Counts }
+
 // HashKey is the hash at a key: fields with values.
 type HashKey interface {
 	Len() (int, error)
