@@ -1,6 +1,8 @@
 // Collections: what hashes, lists, sets and sorted sets have in common.
 package command
 
+import "math"
+
 // collection is any of the store's collections.
 type collection interface{ Len() (int, error) }
 
@@ -71,7 +73,7 @@ func (c *Ctx) signedCount(i int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if -n == n && n != 0 {
+	if n == math.MinInt64 {
 		return 0, errCountRange
 	}
 	return int(n), nil
@@ -84,6 +86,26 @@ func (c *Ctx) atLeastOne(i int, what string) (int, error) {
 	n, ok := parseInt(c.Args[i])
 	if !ok || n < 1 {
 		return 0, Refusal("ERR " + what + " should be greater than 0")
+	}
+	return int(n), nil
+}
+
+// drawn is how many elements a random draw of count, as signedCount reads it, gets from a collection of n.
+func drawn(count, n int) int {
+	switch {
+	case n == 0:
+		return 0
+	case count < 0:
+		return -count
+	}
+	return min(count, n)
+}
+
+// notNegative reads argument i as the number of an option, which its refusal names.
+func (c *Ctx) notNegative(i int, option string) (int, error) {
+	n, ok := parseInt(c.Args[i])
+	if !ok || n < 0 {
+		return 0, Refusal("ERR " + option + " can't be negative")
 	}
 	return int(n), nil
 }
