@@ -220,4 +220,3 @@ func (k *setKey) Pop(n int, f func(member []byte)) error {
 	k.left(popped)
 	return nil
 }
-
