@@ -29,18 +29,23 @@ func (c *Ctx) drop(key []byte) error {
 	return err
 }
 
-// own replaces values that the store handed out by copies, which outlive its next write. The copies share one block.
-func own(values [][]byte) {
-	size := 0
-	for _, v := range values {
-		size += len(v)
+// copies keeps copies of small values in few blocks. The zero value is ready. A store may use the memory of a value that
+// it hands to a visitor again for the next one, so a command that gathers values gathers copies.
+type copies struct {
+	free []byte // the rest of the current block
+	size int    // of the current block; the next is twice as large, within reason
+}
+
+// of returns a copy of v.
+func (s *copies) of(v []byte) []byte {
+	if s.free == nil || len(v) > len(s.free) {
+		s.free = make([]byte, max(len(v), min(2*s.size, 64<<10), 64))
+		s.size = len(s.free)
 	}
-	block := make([]byte, 0, size)
-	for i, v := range values {
-		from := len(block)
-		block = append(block, v...)
-		values[i] = block[from:len(block):len(block)]
-	}
+	n := copy(s.free, v)
+	own := s.free[:n:n]
+	s.free = s.free[n:]
+	return own
 }
 
 // scanOpen settles what HSCAN, SSCAN and ZSCAN do before they scan, given what scanArgs and opening the collection

@@ -248,8 +248,8 @@ func sscan(c *Ctx) error {
 	})
 }
 
-// combination computes the members that several sets make together, to be appended to c.values. They are borrowed
-// from the store.
+// combination appends the members that several sets make together to c.values. They are copies: the destination of a
+// STORE may be one of the sets.
 type combination func(c *Ctx, sets []keyspace.SetKey) error
 
 // combined is SINTER, SUNION and SDIFF.
@@ -273,7 +273,6 @@ func (c *Ctx) storeCombined(combine combination, event string) error {
 	if n == 0 {
 		return c.count(0, c.drop(dst))
 	}
-	own(c.values) // the destination may be one of the sources
 	if _, err := c.Tx.Delete(c.keys1(dst)); err != nil {
 		return err
 	}
@@ -312,9 +311,10 @@ func (c *Ctx) sets(keys [][]byte) ([]keyspace.SetKey, error) {
 	return sets, nil
 }
 
-// collect appends all members of a set to c.values.
+// collect appends copies of all members of a set to c.values.
 func (c *Ctx) collect(s keyspace.SetKey) error {
-	return s.Each(func(member []byte) { c.values = append(c.values, member) })
+	var own copies
+	return s.Each(func(member []byte) { c.values = append(c.values, own.of(member)) })
 }
 
 // keep filters members in place: it keeps those that s contains, or does not where wanted is false.
@@ -333,12 +333,13 @@ func (c *Ctx) keep(members [][]byte, s keyspace.SetKey, wanted bool) ([][]byte, 
 }
 
 func union(c *Ctx, sets []keyspace.SetKey) error {
+	var own copies
 	seen := map[string]struct{}{}
 	for _, s := range sets {
 		err := s.Each(func(member []byte) {
 			if _, ok := seen[string(member)]; !ok {
 				seen[string(member)] = struct{}{}
-				c.values = append(c.values, member)
+				c.values = append(c.values, own.of(member))
 			}
 		})
 		if err != nil {
