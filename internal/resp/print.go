@@ -78,6 +78,10 @@ func appendCLIElems(dst []byte, v *Value, indent []byte) []byte {
 		dst = appendCLI(dst, &v.Elems[i], inner)
 		if step == 2 {
 			dst = append(dst[:len(dst)-1], " => "...)
+			if value := &v.Elems[i+1]; value.IsAggregate() && len(value.Elems) > 0 {
+				dst = append(dst, '\n')
+				dst = append(dst, inner...)
+			}
 			dst = appendCLI(dst, &v.Elems[i+1], inner)
 		}
 	}

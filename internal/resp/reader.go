@@ -3,7 +3,6 @@ package resp
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"math"
 )
@@ -26,6 +25,7 @@ const (
 
 	readSize = 16 << 10 // least free space offered to a read
 	keepSize = 1 << 20  // a buffer that grew beyond this is given back once it is empty
+	keepArgs = 64 << 10 // and so is a list of arguments
 )
 
 // ProtocolError says how a peer broke the protocol, in Redis's words. The connection cannot go on after it.
@@ -39,8 +39,11 @@ var ErrQueryBuffer = errors.New("query buffer limit exceeded")
 // Reader cuts a byte stream into calls without copying. Fill or Feed it, then call Next until it has no
 // more. It is not safe for concurrent use.
 type Reader struct {
-	Limits          Limits
-	Unauthenticated bool // hold the peer to the small limits
+	Limits Limits
+
+	// Unauthenticated holds the peer to the small limits. Whoever sets it runs each call before asking for the
+	// next, so that a call behind AUTH in one pipeline meets the large ones.
+	Unauthenticated bool
 
 	buf  []byte // buf[pos:end] is unread
 	pos  int
@@ -83,9 +86,11 @@ func (r *Reader) reserve(n int) error {
 	if limit == 0 {
 		limit = defaultQueryBuffer
 	}
-	r.argv = append(r.argv[:0], r.argv[r.first:]...)
-	r.first = 0
-	if len(r.argv) == 0 && cap(r.argv) > 64<<10 {
+	if r.first > 0 { // a call of a million arguments must not be moved for each piece that comes
+		r.argv = append(r.argv[:0], r.argv[r.first:]...)
+		r.first = 0
+	}
+	if len(r.argv) == 0 && cap(r.argv) > keepArgs {
 		r.argv = nil
 	}
 	from := r.pos
@@ -99,7 +104,11 @@ func (r *Reader) reserve(n int) error {
 	buf := r.buf[:cap(r.buf)]
 	switch {
 	case used == 0 && cap(buf) > keepSize && n <= keepSize:
-		buf = make([]byte, readSize)
+		buf = make([]byte, max(n, readSize))
+		clear(r.argv[:cap(r.argv)]) // old calls would pin the large buffer
+	case used == 0 && cap(buf) >= n:
+		r.pos, r.end = 0, 0
+		return nil
 	case cap(buf)-r.end >= n && from < cap(buf)/2:
 		return nil // room enough where we are
 	case cap(buf)-used < n:
@@ -168,7 +177,7 @@ func (r *Reader) argument() (ok bool, err error) {
 			return false, nil
 		}
 		if c := r.buf[r.pos]; c != '$' {
-			return false, ProtocolError(fmt.Sprintf("expected '$', got '%c'", c))
+			return false, ProtocolError("expected '$', got '" + string([]byte{c}) + "'")
 		}
 		n, size, err := r.number("invalid bulk length", "too big bulk count string")
 		if size == 0 || err != nil {
@@ -243,13 +252,35 @@ func (r *Reader) inline() (done bool, err error) {
 		return false, nil
 	}
 	line := bytes.TrimSuffix(b[:nl], []byte{'\r'})
-	words, ok := SplitWords(line)
-	if !ok {
-		return false, ProtocolError("unbalanced quotes in request")
+	if bytes.IndexByte(line, '"') < 0 && bytes.IndexByte(line, '\'') < 0 {
+		r.plainWords(line)
+	} else {
+		words, ok := SplitWords(line)
+		if !ok {
+			return false, ProtocolError("unbalanced quotes in request")
+		}
+		r.argv = append(r.argv, words...)
 	}
-	r.argv = append(r.argv, words...)
 	r.pos += nl + 1
 	return true, nil
+}
+
+// plainWords is SplitWords for a line without quotes, and copies nothing.
+func (r *Reader) plainWords(line []byte) {
+	for {
+		for len(line) > 0 && isSpace(line[0]) {
+			line = line[1:]
+		}
+		if len(line) == 0 {
+			return
+		}
+		n := 0
+		for n < len(line) && !endsWord(line[n]) {
+			n++
+		}
+		r.argv = append(r.argv, line[:n])
+		line = line[n:]
+	}
 }
 
 // SplitWords cuts a line into words as redis-cli and inline calls do: separated by white space, "…" with
@@ -264,7 +295,7 @@ func SplitWords(line []byte) (words [][]byte, ok bool) {
 			return words, true
 		}
 		word := []byte{}
-		for i < len(line) && !isSpace(line[i]) {
+		for i < len(line) && !endsWord(line[i]) {
 			switch line[i] {
 			case '"', '\'':
 				quote := line[i]
@@ -338,3 +369,7 @@ func hex(c byte) int {
 }
 
 func isSpace(c byte) bool { return c == ' ' || '\t' <= c && c <= '\r' || c == 0 }
+
+// endsWord is isSpace without the vertical tab and the form feed, which Redis skips before a word and takes as part of
+// it once it has begun.
+func endsWord(c byte) bool { return isSpace(c) && c != '\v' && c != '\f' }

@@ -184,7 +184,8 @@ func (w *Writer) Verbatim(format, s string) {
 func (w *Writer) Raw(b []byte) { w.Buf = append(w.Buf, b...) }
 
 // Insert puts a header before what was written since mark: for replies whose length is known
-// only at their end. start is one of Array, Map, Set; mark is an earlier Len.
+// only at their end. start is one of Array, Map, Set, or a function that appends more before the first element; mark is
+// an earlier Len.
 //
 //	mark := w.Len()
 //	n := 0
@@ -193,15 +194,15 @@ func (w *Writer) Raw(b []byte) { w.Buf = append(w.Buf, b...) }
 func (w *Writer) Insert(mark, n int, start func(*Writer, int)) {
 	end := len(w.Buf)
 	start(w, n)
-	size := len(w.Buf) - end
-	var head [24]byte
-	copy(head[:], w.Buf[end:])
-	copy(w.Buf[mark+size:], w.Buf[mark:end])
-	copy(w.Buf[mark:], head[:size])
+	var scratch [64]byte
+	head := append(scratch[:0], w.Buf[end:]...)
+	copy(w.Buf[mark+len(head):], w.Buf[mark:end])
+	copy(w.Buf[mark:], head)
 }
 
-// AppendDouble appends f as Redis 7.2 prints doubles in replies: the shortest digits that read back as f,
-// plain up to 17 digits before the point and exponents beyond; inf, -inf and nan for what has no digits.
+// AppendDouble appends f as Redis 7.2 prints doubles in replies: the shortest digits that read back as f, with an
+// exponent where plain digits would need many zeros (1e+21, 1e-7, but 0.000001); inf, -inf and nan for what has no
+// digits.
 func AppendDouble(dst []byte, f float64) []byte {
 	switch {
 	case math.IsInf(f, 1):
@@ -215,7 +216,7 @@ func AppendDouble(dst []byte, f float64) []byte {
 	case f == math.Trunc(f) && math.Abs(f) < 1<<52:
 		return strconv.AppendInt(dst, int64(f), 10)
 	}
-	// fpconv_dtoa: decimal exponent in [-7, 17) of the last digit's place prints plainly.
+	// The choice between plain and exponent is that of fpconv_dtoa, which Redis uses: by the place of the last digit.
 	var scratch [32]byte
 	e := strconv.AppendFloat(scratch[:0], f, 'e', -1, 64)
 	mant, exp := splitExponent(e)
