@@ -1,0 +1,8 @@
+//go:build !linux
+
+package testenv
+
+import "syscall"
+
+// dieWithParent has nothing to ask for: only Linux ties a child's life to its parent's.
+func dieWithParent() *syscall.SysProcAttr { return nil }
