@@ -59,7 +59,10 @@ func (z *zset) put(s *Store, member []byte, score float64) (added bool) {
 	var bits [8]byte
 	le.PutUint64(bits[:], math.Float64bits(score))
 	if z.dict == nil {
-		off, next, _ := z.packed.find(member)
+		off, next, old := z.packed.find(member)
+		if off >= 0 && scoreOf(old) == score { // 0 does not replace -0
+			return false
+		}
 		if z.packed.n-btoi(off >= 0) < packedCount && len(member) <= packedBytes {
 			if off >= 0 {
 				z.packed.remove(off, next)
@@ -74,7 +77,7 @@ func (z *zset) put(s *Store, member []byte, score float64) (added bool) {
 	old := z.dict.find(&s.arena, h, member)
 	if old != 0 {
 		was := scoreOf(valueOf(s.arena.block(old)))
-		if math.Float64bits(was) == math.Float64bits(score) {
+		if was == score {
 			return false
 		}
 		z.order.remove(&s.arena, ranked{was, old})
