@@ -77,6 +77,8 @@ type Ctx struct {
 	bulkPair func(name, value []byte)
 	told     int // set it to 0 first
 
+	zset zsetScratch
+
 	rows   []*Command
 	events []Event
 }
@@ -96,6 +98,7 @@ func newCtx(e *Engine) *Ctx {
 		c.W.Bulk(name)
 		c.W.Bulk(value)
 	}
+	c.zset.init(c)
 	return c
 }
 

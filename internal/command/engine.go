@@ -106,6 +106,7 @@ func (c *Ctx) release() {
 	clear(c.events)
 	c.events = c.events[:0]
 	c.rows = c.rows[:0]
+	c.zset.release()
 	if cap(c.values) > 1<<16 { // a giant MGET must not pin its scratch for ever
 		c.values, c.entries, c.bools, c.floats, c.num = nil, nil, nil, nil, nil
 	}
