@@ -53,7 +53,6 @@ var Categories = []string{"keyspace", "read", "write", "set", "sortedset", "list
 // Categories are the ACL categories of the command, without the @ and in the order of ACL CAT.
 func (c *Command) Categories() []string {
 	has := map[string]bool{
-		c.ACL:       true,
 		"write":     c.Flags&Write != 0,
 		"read":      c.Flags&ReadOnly != 0,
 		"admin":     c.Flags&Admin != 0,
@@ -62,6 +61,7 @@ func (c *Command) Categories() []string {
 		"slow":      c.Flags&Fast == 0,
 		"blocking":  c.Flags&Blocking != 0,
 	}
+	has[c.ACL] = true
 	if c.Run != nil || c.Subs == nil { // a container alone does nothing
 		has[groupCategories[c.Group]] = true
 	}
