@@ -1,0 +1,256 @@
+// The runner: every session in every way that it can be run.
+package enginetest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redbud-go/redbud/internal/command"
+	"github.com/redbud-go/redbud/internal/engine"
+	"github.com/redbud-go/redbud/internal/resp"
+)
+
+// Options say what Run tests.
+type Options struct {
+	// Name of the engine: testdata/deviations/<Name>.txt holds what it does differently, and why.
+	Name string
+
+	// Open returns an engine that is empty and has its default settings. The engine ends with the test.
+	Open func(t testing.TB) Instance
+
+	// Serve puts a server in front of an engine and returns its address. The server ends with the test. Default: the ways
+	// that need one are left out.
+	Serve func(t testing.TB, e engine.Engine) (addr string)
+}
+
+// Instance is an open engine.
+type Instance struct {
+	Engine engine.Engine
+
+	// Advance lets time go by for the engine. Default: we sleep.
+	Advance func(d time.Duration)
+
+	// Version of Redis whose commands it has. Default: Embedded.
+	Version Version
+}
+
+// Embedded is the version of Redis that our own engines are like.
+var Embedded = Version{7, 2}
+
+// way is a way to run a session.
+type way struct {
+	name  string
+	proto int
+	wire  bool // through a server; otherwise straight into the engine
+	exec  bool // each call a transaction of its own
+	batch bool // all that one client says in a row at once; otherwise call by call
+}
+
+var ways = []way{
+	{name: "calls", proto: 2},
+	{name: "batch", proto: 2, batch: true},
+	{name: "multi", proto: 2, exec: true},
+	{name: "resp2", proto: 2, wire: true},
+	{name: "resp3", proto: 3, wire: true},
+	{name: "pipeline", proto: 2, wire: true, batch: true},
+	{name: "exec", proto: 2, wire: true, exec: true},
+}
+
+// fits is the table of what runs in which way: a session whose calls concern the connection needs one, cannot be put
+// into transactions, and may end its connection, after which the rest of a pipeline is lost.
+func (w way) fits(s *Session) bool {
+	aboutData := true
+	for _, step := range s.Steps {
+		aboutData = aboutData && !concernsConnection(step.Call) && !step.NoReply
+	}
+	return aboutData || w.wire && !w.exec && !w.batch
+}
+
+// concernsConnection reports whether a session of the server answers the call, not the engine.
+func concernsConnection(call engine.Call) bool {
+	row := command.Commands.Lookup(call[0])
+	if row == nil {
+		return false
+	}
+	if row.Subs != nil && len(call) > 1 {
+		if sub, err := command.Commands.Find(call); err == nil {
+			row = sub
+		}
+	}
+	return row.Flags&(command.Session|command.NoMulti) != 0
+}
+
+// Run runs all sessions on an engine, in all ways, and compares the answers with the recorded ones.
+func Run(t *testing.T, o Options) {
+	sessions, err := Sessions()
+	if err != nil {
+		t.Fatal(err)
+	}
+	deviations, err := readDeviations(o.Name, sessions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range ways {
+		if w.wire && o.Serve == nil {
+			continue
+		}
+		t.Run(w.name, func(t *testing.T) {
+			ran, unrecorded, tooNew := 0, 0, 0
+			for _, s := range sessions {
+				if !w.fits(s) {
+					continue
+				}
+				ran++
+				t.Run(s.Path, func(t *testing.T) {
+					n, m := runSession(t, o, w, s, deviations[s.Path])
+					unrecorded += n
+					tooNew += m
+				})
+			}
+			t.Logf("%d sessions; calls without a recorded answer: %d; calls of a newer Redis, left out: %d", ran, unrecorded, tooNew)
+		})
+	}
+}
+
+// runSession runs one session in one way.
+func runSession(t *testing.T, o Options, w way, s *Session, deviations []*deviation) (unrecorded, tooNew int) {
+	in := o.Open(t)
+	if in.Version == (Version{}) {
+		in.Version = Embedded
+	}
+	dial := func() talker { return &direct{engine: in.Engine, atomic: w.exec} }
+	if w.wire {
+		addr := o.Serve(t, in.Engine)
+		dial = func() talker { return &wire{addr: addr, proto: w.proto, exec: w.exec} }
+	}
+	report := newReport(w, s, deviations)
+	err := play(s, in, w.batch, dial, func(step *Step, v *resp.Value) {
+		recorded, ok := step.answer(w.proto)
+		if !ok {
+			unrecorded++
+			return
+		}
+		report.compare(step, recorded, show(step, v))
+	})
+	if err != nil {
+		t.Errorf("%s [%s]: %v", s.Path, w.name, err)
+	}
+	for _, f := range report.finish() {
+		t.Error(f)
+	}
+	for _, step := range s.Steps {
+		if in.Version.Less(step.Needs) {
+			tooNew++
+		}
+	}
+	return unrecorded, tooNew
+}
+
+// play runs the steps of a session and hands each reply to f.
+func play(s *Session, in Instance, batch bool, dial func() talker, f func(*Step, *resp.Value)) error {
+	talkers := map[string]talker{}
+	for _, name := range s.clients() {
+		talkers[name] = dial()
+	}
+	defer func() {
+		for _, c := range talkers {
+			c.close()
+		}
+	}()
+	var turn []*Step // what one client says at once
+	flush := func() error {
+		if len(turn) == 0 {
+			return nil
+		}
+		replies, err := talkers[turn[0].Client].talk(turn)
+		if err != nil {
+			return err
+		}
+		for i, step := range turn {
+			if !step.NoReply {
+				f(step, replies[i])
+			}
+		}
+		turn = turn[:0]
+		return nil
+	}
+	for i := range s.Steps {
+		step := &s.Steps[i]
+		if in.Version.Less(step.Needs) {
+			continue
+		}
+		if !batch || step.Wait > 0 || len(turn) > 0 && turn[0].Client != step.Client {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+		if step.Wait > 0 {
+			if in.Advance != nil {
+				in.Advance(step.Wait)
+			} else {
+				time.Sleep(step.Wait)
+			}
+		}
+		turn = append(turn, step)
+	}
+	return flush()
+}
+
+// report gathers what a run of a session showed.
+type report struct {
+	way        way
+	session    *Session
+	deviations []*deviation
+	seen       map[*deviation]bool // those that did deviate
+	failures   []string
+}
+
+func newReport(w way, s *Session, all []*deviation) *report {
+	r := &report{way: w, session: s, seen: map[*deviation]bool{}}
+	for _, d := range all {
+		if len(d.ways) == 0 || slices.Contains(d.ways, w.name) {
+			r.deviations = append(r.deviations, d)
+		}
+	}
+	return r
+}
+
+func (r *report) compare(step *Step, recorded, got []string) {
+	if same(step, recorded, got) {
+		return
+	}
+	for _, d := range r.deviations {
+		if d.call != step.Text {
+			continue
+		}
+		wanted := d.answer
+		if r.way.proto == 3 && len(d.answer3) > 0 {
+			wanted = d.answer3
+		}
+		if len(wanted) == 0 || same(step, wanted, got) {
+			r.seen[d] = true
+			return
+		}
+		recorded = append([]string{"(a deviation is known, but not this one; wanted is)"}, wanted...)
+	}
+	const most = 5
+	if len(r.failures) < most {
+		r.failures = append(r.failures, fmt.Sprintf("%s:%d [%s]\n> %s\nrecorded\n%s\ngot\n%s", r.session.Path, step.Line, r.way.name,
+			step.Text, indent(recorded), indent(got)))
+	}
+}
+
+// finish returns all failures: wrong answers, and deviations that were none.
+func (r *report) finish() []string {
+	for _, d := range r.deviations {
+		if !r.seen[d] {
+			r.failures = append(r.failures, fmt.Sprintf("%s [%s]: %s does not deviate in\n> %s", r.session.Path, r.way.name, d.where, d.call))
+		}
+	}
+	return r.failures
+}
+
+func indent(lines []string) string { return "    " + strings.Join(lines, "\n    ") }
