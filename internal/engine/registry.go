@@ -63,9 +63,27 @@ func Open(ctx context.Context, rawURL string) (Engine, error) {
 	}
 	e, err := open(ctx, u)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", u.Redacted(), err)
+		return nil, fmt.Errorf("open %s: %w", redacted(u), err)
 	}
 	return e, nil
+}
+
+// redacted is the URL without its passwords, of which parameters can be some too.
+func redacted(u *url.URL) string {
+	query := u.Query()
+	hidden := false
+	for name := range query {
+		if strings.Contains(name, "password") {
+			query.Set(name, "xxxxx")
+			hidden = true
+		}
+	}
+	if hidden {
+		c := *u
+		c.RawQuery = query.Encode()
+		u = &c
+	}
+	return u.Redacted()
 }
 
 // parseURL is url.Parse for hosts that are lists (redis+cluster://h1:1,h2:2), which url.Parse takes for a
@@ -98,8 +116,9 @@ func parseURL(rawURL string) (*url.URL, error) {
 	return u, nil
 }
 
-// redact hides the user information of what may not even be a URL.
+// redact hides the user information and the parameters of what may not even be a URL.
 func redact(rawURL string) string {
+	rawURL, _, _ = strings.Cut(rawURL, "?")
 	at := strings.LastIndexByte(rawURL, '@')
 	if at < 0 {
 		return rawURL
