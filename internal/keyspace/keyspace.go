@@ -5,7 +5,8 @@
 // insertion creates it and the last removal drops it, so that no command has to.
 //
 // A []byte that a method is given is borrowed until it returns; stores copy what they keep. A []byte that a
-// method hands out is borrowed too: it is valid until the next write of the transaction or its end.
+// method hands out is borrowed too: what it returns is valid until the next write of the transaction or its end,
+// what it gives a visitor until the visitor returns.
 package keyspace
 
 import (
