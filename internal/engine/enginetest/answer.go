@@ -19,8 +19,25 @@ func show(step *Step, v *resp.Value) []string {
 	if step.AnyValue {
 		return []string{kind(v)}
 	}
-	text := string(resp.AppendCLI(nil, v))
+	text := string(resp.AppendCLI(nil, quoteVerbatim(v)))
 	return strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+}
+
+// quoteVerbatim puts verbatim strings between quotes, which redis-cli does not: their lines could not be told from those
+// of the session.
+func quoteVerbatim(v *resp.Value) *resp.Value {
+	switch {
+	case v.Kind == '=':
+		return &resp.Value{Kind: '+', Str: resp.AppendQuoted([]byte("(verbatim) "), v.Str)}
+	case v.IsAggregate():
+		quoted := *v
+		quoted.Elems = nil
+		for i := range v.Elems {
+			quoted.Elems = append(quoted.Elems, *quoteVerbatim(&v.Elems[i]))
+		}
+		return &quoted
+	}
+	return v
 }
 
 // kind is the answer of a step whose value does not count.

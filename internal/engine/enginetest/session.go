@@ -10,7 +10,7 @@
 //	"v"
 //
 // Lines that start with > are calls, as one types them into redis-cli; the lines after a call are its answer, as
-// redis-cli --no-raw prints it. Only the calls are written by hand: the answers are recorded (see Record). Where the
+// redis-cli --no-raw prints it, save that verbatim strings are quoted. Only the calls are written by hand: the answers are recorded (see Record). Where the
 // answer in RESP3 looks different, it follows after a line "@resp3". Other lines that start with # are comments. An
 // empty line ends an answer.
 //
