@@ -82,12 +82,16 @@ type setOptions struct {
 	keepTTL     bool
 	persist     bool
 	at          int64 // 0: no expiry was given
+
+	// GETEX looks at the key before it looks at the time, so its setArgs leaves this for expireAt.
+	amount   int // argument that holds the time; 0: none
+	unit     int64
+	absolute bool
 }
 
 // setArgs reads the options of SET or GETEX from argument i on.
 func (c *Ctx) setArgs(i int, getex bool) (o setOptions, err error) {
 	timed := false
-	unit, absolute, amount := int64(0), false, 0
 	for ; i < len(c.Args); i++ {
 		more := i+1 < len(c.Args)
 		free := !timed && !o.keepTTL && !o.persist // no other word on expiry yet
@@ -104,17 +108,17 @@ func (c *Ctx) setArgs(i int, getex bool) (o setOptions, err error) {
 			o.persist = true
 		case more && free && (c.is(i, "ex") || c.is(i, "px") || c.is(i, "exat") || c.is(i, "pxat")):
 			timed = true
-			unit, absolute, amount = 1000, len(c.Args[i]) == 4, i+1
+			o.unit, o.absolute, o.amount = 1000, len(c.Args[i]) == 4, i+1
 			if lower(c.Args[i][0]) == 'p' {
-				unit = 1
+				o.unit = 1
 			}
 			i++
 		default:
 			return o, ErrSyntax
 		}
 	}
-	if timed {
-		o.at, err = c.expireAt(amount, unit, absolute)
+	if timed && !getex {
+		o.at, err = c.expireAt(o.amount, o.unit, o.absolute)
 	}
 	return o, err
 }
@@ -269,6 +273,11 @@ func getEx(c *Ctx) error {
 	v, err := c.get(key)
 	if err != nil {
 		return err
+	}
+	if v != nil && o.amount > 0 {
+		if o.at, err = c.expireAt(o.amount, o.unit, o.absolute); err != nil {
+			return err
+		}
 	}
 	c.W.BulkOrNull(v)
 	switch {
