@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"context"
 	"flag"
 	"os"
 	"strings"
@@ -9,7 +10,9 @@ import (
 	"time"
 
 	"github.com/redbud-go/redbud/engine/memory"
+	_ "github.com/redbud-go/redbud/engine/redis"
 	"github.com/redbud-go/redbud/internal/command"
+	"github.com/redbud-go/redbud/internal/engine"
 	"github.com/redbud-go/redbud/internal/testenv"
 )
 
@@ -49,6 +52,26 @@ func openMemory(t testing.TB) Instance {
 
 func TestMemory(t *testing.T) {
 	Run(t, Options{Name: "memory", Open: openMemory})
+}
+
+func TestRedis(t *testing.T) {
+	url := testenv.Redis(t).URL()
+	r := newRecorder(t, url)
+	Run(t, Options{Name: "redis", Open: func(t testing.TB) Instance {
+		if err := r.Reset(); err != nil {
+			t.Fatal(err)
+		}
+		e, err := engine.Open(context.Background(), url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := e.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		return Instance{Engine: e, Version: r.Version}
+	}})
 }
 
 // TestRecord writes files only where it is told to.
