@@ -316,9 +316,9 @@ func (s *source) filter(pairs []keyspace.Scored, keep func(p *keyspace.Scored, s
 		return nil, err
 	}
 	kept := pairs[:0]
-	for i, p := range pairs {
-		if keep(&p, scores[i]) {
-			kept = append(kept, p)
+	for i := range pairs {
+		if keep(&pairs[i], scores[i]) {
+			kept = append(kept, pairs[i])
 		}
 	}
 	return kept, nil
