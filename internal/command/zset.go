@@ -283,7 +283,7 @@ func (c *Ctx) addScored(incr bool) error {
 		changed = append(changed, keyspace.Scored{Member: p.Member, Score: score})
 	}
 	if len(changed) > 0 {
-		if _, err := set.Put(changed); err != nil {
+		if err := putScored(set, changed); err != nil {
 			return err
 		}
 		if o.incr {
@@ -303,6 +303,17 @@ func (c *Ctx) addScored(incr bool) error {
 		c.W.Int(int64(added))
 	}
 	return nil
+}
+
+// putScored stores members. A negative zero becomes a zero, as in Redis's small sorted sets.
+func putScored(set keyspace.SortedSetKey, pairs []keyspace.Scored) error {
+	for i := range pairs {
+		if pairs[i].Score == 0 {
+			pairs[i].Score = 0
+		}
+	}
+	_, err := set.Put(pairs)
+	return err
 }
 
 func zrem(c *Ctx) error {

@@ -212,7 +212,7 @@ func (c *Ctx) storeScored(dst []byte, pairs []keyspace.Scored, event string) err
 	if err != nil {
 		return err
 	}
-	if _, err := set.Put(pairs); err != nil {
+	if err := putScored(set, pairs); err != nil {
 		return err
 	}
 	c.Event(EventZSet, event, dst)
