@@ -222,6 +222,7 @@ func (q *algebra) union() ([]keyspace.Scored, error) {
 	size := q.sources[len(q.sources)-1].size
 	pairs := make([]keyspace.Scored, 0, size)
 	place := make(map[string]int, size) // of a member in pairs
+	var own copies
 	for i := range q.sources {
 		s := &q.sources[i]
 		err := s.each(func(member []byte, score float64) {
@@ -231,7 +232,7 @@ func (q *algebra) union() ([]keyspace.Scored, error) {
 				return
 			}
 			place[string(member)] = len(pairs)
-			pairs = append(pairs, keyspace.Scored{Member: member, Score: score})
+			pairs = append(pairs, keyspace.Scored{Member: own.of(member), Score: score})
 		})
 		if err != nil {
 			return nil, err
@@ -296,11 +297,12 @@ func (s *source) each(f func(member []byte, score float64)) error {
 	return nil
 }
 
-// all returns the members.
+// all returns copies of the members.
 func (s *source) all() ([]keyspace.Scored, error) {
+	var own copies
 	pairs := make([]keyspace.Scored, 0, s.size)
 	err := s.each(func(member []byte, score float64) {
-		pairs = append(pairs, keyspace.Scored{Member: member, Score: score})
+		pairs = append(pairs, keyspace.Scored{Member: own.of(member), Score: score})
 	})
 	return pairs, err
 }
