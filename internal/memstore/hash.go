@@ -82,6 +82,9 @@ func (k *hashKey) Get(names, dst [][]byte) ([][]byte, error) {
 }
 
 func (k *hashKey) Set(pairs [][]byte) (added int, err error) {
+	if len(pairs) == 0 {
+		return 0, nil
+	}
 	if k.hash == nil {
 		k.hash = &hash{}
 		k.t.create(k.key, keyspace.Hash, k.hash)

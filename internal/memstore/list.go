@@ -464,6 +464,9 @@ func (k *listKey) Len() (int, error) {
 }
 
 func (k *listKey) Push(end keyspace.End, values [][]byte) (int, error) {
+	if len(values) == 0 {
+		return k.Len()
+	}
 	if k.list == nil {
 		k.list = &list{}
 		k.t.create(k.key, keyspace.List, k.list)

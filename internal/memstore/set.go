@@ -127,6 +127,9 @@ func (k *setKey) Contains(members [][]byte, dst []bool) ([]bool, error) {
 }
 
 func (k *setKey) Add(members [][]byte) (added int, err error) {
+	if len(members) == 0 {
+		return 0, nil
+	}
 	if k.set == nil {
 		k.set = &set{}
 		k.t.create(k.key, keyspace.Set, k.set)

@@ -461,6 +461,9 @@ func (t *tx) SetRange(key []byte, offset int, value []byte) (int, error) {
 		return 0, err
 	}
 	n := max(len(old), offset+len(value))
+	if r == 0 && n == 0 {
+		return 0, nil
+	}
 	hd := head{kind: uint8(keyspace.String)}
 	if r != 0 {
 		hd = headOf(t.block(r))
