@@ -3,6 +3,7 @@ package memstore
 import (
 	"bytes"
 	"hash/maphash"
+	"math"
 	"math/rand/v2"
 )
 
@@ -180,10 +181,14 @@ func (t *table) replace(a *arena, h uint64, name []byte, r ref) {
 // each visits all blocks. f must not write to the table.
 func (t *table) each(f func(r ref)) {
 	for i := 0; i < len(t.dir); i += 1 << (t.depth - t.dir[i].depth) {
-		for _, slot := range t.dir[i].slots {
-			if slot != 0 {
-				f(ref(slot & refMask))
-			}
+		t.dir[i].each(f)
+	}
+}
+
+func (s *segment) each(f func(r ref)) {
+	for _, slot := range s.slots {
+		if slot != 0 {
+			f(ref(slot & refMask))
 		}
 	}
 }
@@ -193,10 +198,17 @@ func (t *table) each(f func(r ref)) {
 // f must not write to the table.
 func (t *table) scan(cursor uint64, count int, f func(r ref)) uint64 {
 	prefix, tag := cursor>>tagBits, cursor&tagMask
-	budget := 10 * count
+	budget := 10 * min(count, math.MaxInt/10)
 	for prefix < 1<<maxDepth && len(t.dir) > 0 {
 		s := t.dir[prefix>>(maxDepth-t.depth)]
-		for i := int(tag >> s.shift); i < len(s.slots); i++ {
+		i := int(tag >> s.shift)
+		if i == 0 && s.n < count { // all of it is asked for: no need to find out who wants to be where
+			s.each(f)
+			count -= s.n
+			budget -= len(s.slots)
+			i = len(s.slots)
+		}
+		for ; i < len(s.slots); i++ {
 			if count <= 0 || budget <= 0 {
 				return prefix<<tagBits | uint64(i)<<s.shift
 			}
