@@ -294,8 +294,8 @@ func (k *zsetKey) Range(r *keyspace.Range, f func(member []byte, score float64) 
 			}
 		} else {
 			from += r.Offset
-			if r.Count >= 0 {
-				to = min(to, from+r.Count-1)
+			if r.Count >= 0 && r.Count <= to-from {
+				to = from + r.Count - 1
 			}
 		}
 	}
