@@ -117,14 +117,12 @@ var zsetCommands = []*Command{
 // command would be allocations, since they are given to a store.
 type zsetScratch struct {
 	span  keyspace.Range
-	pairs []keyspace.Scored
+	pairs []keyspace.Scored // what ZADD puts
 
 	tell       func(member []byte, score float64) bool // replies with the member and counts it in Ctx.told
 	tellRandom func(member []byte, score float64)
 	withScores bool // tell adds the score
 	nested     bool // tell makes each member with its score an array
-
-	keep func(member []byte, score float64) bool // appends to pairs, the member as it was handed out
 }
 
 func (z *zsetScratch) init(c *Ctx) {
@@ -140,10 +138,6 @@ func (z *zsetScratch) init(c *Ctx) {
 		return true
 	}
 	z.tellRandom = func(member []byte, score float64) { z.tell(member, score) }
-	z.keep = func(member []byte, score float64) bool {
-		z.pairs = append(z.pairs, keyspace.Scored{Member: member, Score: score})
-		return true
-	}
 }
 
 // release drops what must not outlive a batch.

@@ -202,7 +202,7 @@ func (c *Ctx) algebraOptions(q *algebra, i int) error {
 	return nil
 }
 
-// run returns the members of the result, borrowed from the store, in no order.
+// run returns copies of the members of the result, in no order.
 func (q *algebra) run() ([]keyspace.Scored, error) {
 	if q.op != opDiff {
 		// The smallest comes first: it bounds an intersection. The order also shows in sums, which Redis adds up

@@ -132,11 +132,16 @@ func (c *Ctx) zrange(src int, kind rangeKind) error {
 	}
 	z := &c.zset
 	if store {
-		z.pairs = z.pairs[:0]
-		if err := set.Range(&z.span, z.keep); err != nil {
+		var pairs []keyspace.Scored
+		var own copies
+		err := set.Range(&z.span, func(member []byte, score float64) bool {
+			pairs = append(pairs, keyspace.Scored{Member: own.of(member), Score: score})
+			return true
+		})
+		if err != nil {
 			return err
 		}
-		return c.storeScored(c.Args[1], z.pairs, "zrangestore")
+		return c.storeScored(c.Args[1], pairs, "zrangestore")
 	}
 	mark := c.tellScored(withScores, withScores && c.W.RESP3())
 	if err := set.Range(&z.span, z.tell); err != nil {
@@ -198,13 +203,12 @@ func (c *Ctx) rangeArgs(src int, kind rangeKind) (withScores bool, err error) {
 }
 
 // storeScored puts a sorted set in place of whatever is at a key, or deletes that where it would be empty, and
-// replies with its size. The members may be borrowed from the store.
+// replies with its size. The members must not be the store's.
 func (c *Ctx) storeScored(dst []byte, pairs []keyspace.Scored, event string) error {
 	c.W.Int(int64(len(pairs)))
 	if len(pairs) == 0 {
 		return c.drop(dst)
 	}
-	ownScored(pairs)
 	if _, err := c.Tx.Delete(c.keys1(dst)); err != nil {
 		return err
 	}
@@ -217,18 +221,4 @@ func (c *Ctx) storeScored(dst []byte, pairs []keyspace.Scored, event string) err
 	}
 	c.Event(EventZSet, event, dst)
 	return nil
-}
-
-// ownScored is own for members with scores.
-func ownScored(pairs []keyspace.Scored) {
-	size := 0
-	for _, p := range pairs {
-		size += len(p.Member)
-	}
-	block := make([]byte, 0, size)
-	for i, p := range pairs {
-		from := len(block)
-		block = append(block, p.Member...)
-		pairs[i].Member = block[from:len(block):len(block)]
-	}
 }
