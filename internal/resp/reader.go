@@ -373,3 +373,15 @@ func isSpace(c byte) bool { return c == ' ' || '\t' <= c && c <= '\r' || c == 0 
 // endsWord is isSpace without the vertical tab and the form feed, which Redis skips before a word and takes as part of
 // it once it has begun.
 func endsWord(c byte) bool { return isSpace(c) && c != '\v' && c != '\f' }
+
+// Size is the number of bytes of the Reader's buffer, used or not.
+func (r *Reader) Size() int { return cap(r.buf) }
+
+// Release gives the buffer back, for a connection that falls silent. It does nothing while a call is half read.
+// Calls handed out before are invalid after it.
+func (r *Reader) Release() {
+	if r.pos == r.end && r.want == 0 {
+		r.buf, r.argv = nil, nil
+		r.pos, r.end, r.first = 0, 0, 0
+	}
+}

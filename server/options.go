@@ -1,0 +1,101 @@
+// Package server is the RESP front of an engine: it listens, keeps a session for each connection, and runs what
+// they ask for as batches. Pipe is a connection without a socket, for clients in the same process.
+package server
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/redbud-go/redbud/internal/command"
+	"github.com/redbud-go/redbud/internal/engine"
+	"github.com/redbud-go/redbud/internal/resp"
+)
+
+// Options of a Server. A Pipe takes Hub, Version, Databases and Limits from them.
+type Options struct {
+	Password    string        // what AUTH asks for; default none
+	MaxClients  int           // connections served at once; default 10000
+	Timeout     time.Duration // a connection that is silent for longer is closed; default never
+	KeepAlive   time.Duration // how long a TCP peer may be silent before it is probed; default 5 minutes, negative never
+	Unprotected bool          // without a password, serve peers of other machines too; default false
+	Version     string        // the version of Redis that HELLO tells; default command.RedisVersion
+	Databases   int           // what SELECT can choose from; default 16
+	Limits      resp.Limits   // what a peer may make a connection hold
+	Logger      *slog.Logger  // default slog.Default
+	Hub         *Hub          // where the clients are known; default a hub of its own
+}
+
+const (
+	defaultMaxClients = 10000
+	defaultKeepAlive  = 5 * time.Minute
+	defaultDatabases  = 16
+)
+
+// front is what the sessions of one Server, or the session of a pipe, stand on.
+type front struct {
+	engine    engine.Engine
+	hub       *Hub
+	log       *slog.Logger
+	version   string
+	databases int
+	info      *command.Info          // nil: the engine keeps no statistics of ours
+	password  atomic.Pointer[secret] // nil: none is asked for
+	maxBulk   atomic.Int64           // as in resp.Limits
+	maxQuery  atomic.Int64
+
+	// forwards is set for engines that may know commands which the table does not: those are queued in MULTI on
+	// trust.
+	forwards bool
+	failedAt atomic.Int64 // when a failure of the engine was last logged, in the hub's time
+}
+
+func (f *front) init(e engine.Engine, o *Options) {
+	f.engine = e
+	f.hub = o.Hub
+	if f.hub == nil {
+		f.hub = NewHub()
+	}
+	f.log = o.Logger
+	if f.log == nil {
+		f.log = slog.Default()
+	}
+	f.version = o.Version
+	if f.version == "" {
+		f.version = command.RedisVersion
+	}
+	f.databases = o.Databases
+	if f.databases == 0 {
+		f.databases = defaultDatabases
+	}
+	f.maxBulk.Store(int64(o.Limits.Bulk))
+	f.maxQuery.Store(int64(o.Limits.QueryBuffer))
+	f.failedAt.Store(-int64(time.Hour))
+	if host, embedded := e.(*command.Engine); embedded {
+		f.info = host.Info
+	} else {
+		f.forwards = true
+	}
+}
+
+// secret is a password, kept so that comparing takes the same time whatever is compared.
+type secret struct {
+	text string
+	sum  [sha256.Size]byte
+}
+
+// setPassword makes AUTH ask for a password from now on, or with "" no more. Who is authenticated stays so.
+func (f *front) setPassword(text string) {
+	if text == "" {
+		f.password.Store(nil)
+		return
+	}
+	f.password.Store(&secret{text: text, sum: sha256.Sum256([]byte(text))})
+}
+
+func (s *secret) is(text []byte) bool {
+	sum := sha256.Sum256(text)
+	return subtle.ConstantTimeCompare(sum[:], s.sum[:]) == 1
+}

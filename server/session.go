@@ -1,0 +1,279 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"time"
+
+	"github.com/redbud-go/redbud/internal/command"
+	"github.com/redbud-go/redbud/internal/engine"
+	"github.com/redbud-go/redbud/internal/resp"
+)
+
+const (
+	maxCalls   = 128       // most calls in one batch: a batch holds a lock of the engine
+	firstCalls = 16        // and in the first ones, while nobody knows how much they answer
+	flushSize  = 64 << 10  // replies that are written out before more calls run
+	keepSize   = 256 << 10 // a reply buffer that grew beyond this is given back
+)
+
+// session is a connection's state machine. It does not know its socket: a transport feeds in, calls turn, and
+// takes the replies out of out. One goroutine at a time may use it; others see the client in it.
+//
+//	in → turn → batch → engine → out
+//	          ↘ calls of the session: single
+type session struct {
+	*front
+	client
+	ctx context.Context // ends with the connection
+
+	in    resp.Reader
+	out   resp.Writer
+	batch engine.Batch // the calls gathered since the last run
+	most  int          // of calls in a batch; follows the size of the replies
+	row   *command.Command
+
+	// plain means that calls may be gathered without a look at the state: no AUTH is missing, no MULTI is
+	// open, no reply is to be skipped.
+	plain         bool
+	authenticated bool
+	ended         bool // out holds the last replies; the connection closes after them
+	mute          bool // CLIENT REPLY OFF
+	skipThis      bool // CLIENT REPLY SKIP came before this call,
+	skipNext      bool // or is this call
+	dropped       error
+
+	state
+	queue   queue
+	watches []watch
+	changed bool // a watched key is known to have changed: EXEC will run nothing
+}
+
+// init makes s the session of a new connection. client's addresses and stop are set before.
+func (s *session) init(ctx context.Context, f *front) {
+	s.front, s.ctx = f, ctx
+	s.most = firstCalls
+	s.batch.Session = s
+	s.proto, s.out.Proto = 2, 2
+	s.authenticated = f.password.Load() == nil
+	s.settle()
+	f.hub.join(&s.client)
+}
+
+// end gives back what the session holds. The transport calls it once, when no turn runs or will.
+func (s *session) end() {
+	s.unwatch()
+	s.hub.leave(&s.client)
+}
+
+// over reports whether no further call may run.
+func (s *session) over() bool { return s.ended || s.killed.Load() }
+
+// turn runs the calls that are buffered and appends their replies to out. It returns true when it stopped because
+// the replies have piled up: the transport writes them out and calls it again. now is in the hub's time.
+func (s *session) turn(now int64) (more bool) {
+	s.seen.Store(now)
+	s.in.Limits = resp.Limits{Bulk: int(s.maxBulk.Load()), QueryBuffer: int(s.maxQuery.Load())}
+	for !s.over() {
+		call, ok, err := s.in.Next()
+		if !ok {
+			s.run()
+			if err != nil {
+				s.fault(err)
+			}
+			break
+		}
+		row := command.Commands.Lookup(call[0])
+		if s.plain && (row == nil || row.Flags&command.Session == 0) {
+			s.batch.Calls = append(s.batch.Calls, call)
+			s.row = row
+			if len(s.batch.Calls) < s.most {
+				continue
+			}
+			s.run()
+		} else {
+			s.run()
+			s.single(call)
+		}
+		if len(s.out.Buf) >= flushSize {
+			more = true
+			break
+		}
+	}
+	s.publish()
+	return more
+}
+
+// publish lets others see what the turn did, where that is something new: storing what is shared costs more than
+// comparing it.
+func (s *session) publish() {
+	if s.last.Load() != s.row {
+		s.last.Store(s.row)
+	}
+	if n := int64(s.in.Buffered()); s.input.Load() != n {
+		s.input.Store(n)
+	}
+	if n := int64(s.in.Size() + cap(s.out.Buf)); s.memory.Load() != n {
+		s.memory.Store(n)
+	}
+}
+
+// run hands the gathered calls to the engine.
+func (s *session) run() {
+	n := len(s.batch.Calls)
+	if n == 0 {
+		return
+	}
+	mark := s.out.Len()
+	s.batch.DB = s.db
+	if err := s.engine.Do(s.ctx, &s.batch, &s.out); err != nil {
+		text := s.failure(err)
+		for range n {
+			s.out.Error(text)
+		}
+	}
+	// Replies cannot be written out while a batch runs. So batches start small, and stay so for a client whose
+	// replies are large.
+	switch size := s.out.Len() - mark; {
+	case size > 4*flushSize:
+		s.most = max(s.most/4, 1)
+	case size < flushSize && n == s.most && s.most < maxCalls:
+		s.most *= 2
+	}
+	if s.mute {
+		s.out.Truncate(mark)
+	}
+	clear(s.batch.Calls) // they would pin the buffer that they were read into
+	s.batch.Calls = s.batch.Calls[:0]
+}
+
+// single answers one call, looking at all of the session's state.
+func (s *session) single(call engine.Call) {
+	mark := s.out.Len()
+	s.skipThis, s.skipNext = s.skipNext, false
+	s.answer(call)
+	if s.mute || s.skipThis || s.skipNext {
+		s.out.Truncate(mark)
+	}
+	s.settle()
+}
+
+// settle draws the conclusions from a changed state.
+func (s *session) settle() {
+	locked := s.locked()
+	s.in.Unauthenticated = locked
+	s.plain = !locked && !s.multi && !s.skipNext
+	s.queued, s.queuedSize = len(s.queue.calls), s.queue.size
+	s.dirty, s.ending = s.changed, s.ended
+	s.show(&s.state)
+}
+
+// locked reports whether AUTH is still to come.
+func (s *session) locked() bool { return !s.authenticated && s.password.Load() != nil }
+
+// answer makes the checks of Redis in its order, then answers the call, queues it or lets it run.
+func (s *session) answer(call engine.Call) {
+	row, err := command.Commands.Find(call)
+	s.row = row
+	s.last.Store(row) // CLIENT LIST shows its caller what it is doing
+	unknown := err != nil && command.Commands.Lookup(call[0]) == nil
+	if err != nil && (!unknown || !s.forwards) {
+		s.reject(err.Error())
+		return
+	}
+	switch {
+	case s.locked() && (row == nil || row.Flags&command.NoAuth == 0):
+		s.reject("NOAUTH Authentication required.")
+	case s.multi && row != nil && row.Flags&command.NoMulti != 0:
+		s.reject("ERR Command not allowed inside a transaction")
+	case s.multi && (row == nil || !answers[row].atOnce):
+		s.enqueue(call)
+	case row != nil && row.Flags&command.Session != 0:
+		mark := s.out.Len()
+		s.Run(call, &s.out)
+		s.count(mark)
+	default:
+		s.batch.Calls = append(s.batch.Calls, call)
+		s.run()
+	}
+}
+
+// reject refuses a call before it runs, which spoils the transaction that it is part of.
+func (s *session) reject(text string) {
+	s.queue.spoiled = s.queue.spoiled || s.multi
+	mark := s.out.Len()
+	s.out.Error(text)
+	s.count(mark)
+}
+
+// count adds a call that the engine did not see to its statistics. Its reply begins at mark.
+func (s *session) count(mark int) {
+	if s.info == nil {
+		return
+	}
+	s.info.Called(1)
+	if reply := s.out.Buf[mark:]; len(reply) > 0 && reply[0] == '-' {
+		s.info.Refused(string(reply[1 : len(reply)-len("\r\n")]))
+	}
+}
+
+// DB implements engine.Session.
+func (s *session) DB() int { return s.db }
+
+// Run implements engine.Session.
+func (s *session) Run(call engine.Call, w *resp.Writer) {
+	row, err := command.Commands.Find(call)
+	if err != nil {
+		w.Error(err.Error())
+		return
+	}
+	a, ok := answers[row]
+	if !ok {
+		w.Error("ERR '" + row.FullName() + "' cannot be answered by a connection")
+		return
+	}
+	a.run(s, call, w)
+}
+
+// fault ends the session of a peer that broke the protocol.
+func (s *session) fault(err error) {
+	s.ended = true
+	s.dropped = err
+	var broken resp.ProtocolError
+	if errors.As(err, &broken) && !s.mute {
+		s.out.Error("ERR " + broken.Error())
+	}
+	s.settle()
+}
+
+// failure is the reply to a call of which the engine cannot say what happened.
+func (s *session) failure(err error) string {
+	text := withoutSecrets(err.Error())
+	now, before := s.hub.now(), s.failedAt.Load()
+	if now-before >= int64(time.Second) && s.failedAt.CompareAndSwap(before, now) {
+		s.log.Error("engine failed", "client", s.id, "error", text)
+	}
+	return "ERR " + text
+}
+
+var userInfo = regexp.MustCompile(`://[^/\s]*@`)
+
+// withoutSecrets hides the user names and passwords of URLs in a text.
+func withoutSecrets(text string) string { return userInfo.ReplaceAllString(text, "://…@") }
+
+// taken tells that the transport has written all of out.
+func (s *session) taken() {
+	if cap(s.out.Buf) > keepSize {
+		s.out.Buf = nil
+		return
+	}
+	s.out.Buf = s.out.Buf[:0]
+}
+
+// release gives the buffers of a silent connection back.
+func (s *session) release() {
+	s.in.Release()
+	s.out.Buf = nil
+	s.publish()
+}
