@@ -2,8 +2,11 @@
 package command
 
 import (
+	"bytes"
+	"errors"
 	"math"
 	"math/big"
+	"strconv"
 
 	"github.com/redbud-go/redbud/internal/keyspace"
 )
@@ -442,6 +445,9 @@ func appendSum(dst, a, b []byte, notFloat Refusal) ([]byte, error) {
 		return dst, ErrNaN
 	}
 	x.Add(x, y)
+	if x.MantExp(nil) > maxExponent {
+		return dst, ErrNaN
+	}
 	if x.Sign() == 0 {
 		return append(dst, '0'), nil // no "-0"
 	}
@@ -460,13 +466,26 @@ func appendSum(dst, a, b []byte, notFloat Refusal) ([]byte, error) {
 	return dst[:end], nil
 }
 
-// longDouble reads a number with the 64-bit mantissa of x86's long double.
+// The exponents of x86's long double, for mantissas from 0.5 up to 1.
+const (
+	maxExponent = 16384
+	minExponent = -16444
+)
+
+// longDouble reads a number with the 64-bit mantissa of x86's long double, and within its range.
 func longDouble(b []byte) (*big.Float, bool) {
 	if _, ok := parseFloat(b); !ok {
-		return nil, false
+		// What is out of range there need not be so here; what is no number is none here either.
+		if _, err := strconv.ParseFloat(string(b), 64); !errors.Is(err, strconv.ErrRange) || bytes.IndexByte(b, '_') >= 0 {
+			return nil, false
+		}
 	}
 	x, _, err := big.ParseFloat(string(b), 0, 64, big.ToNearestEven)
-	return x, err == nil
+	if err != nil {
+		return nil, false
+	}
+	exponent := x.MantExp(nil) // 0 for zero and infinity
+	return x, exponent <= maxExponent && exponent >= minExponent
 }
 
 func mget(c *Ctx) error {
