@@ -240,7 +240,7 @@ func agree(words []string, redis, engine *resp.Value) bool {
 	if canonical(words, redis) == canonical(words, engine) {
 		return true
 	}
-	for _, k := range known70 {
+	for _, k := range known {
 		if k.applies(words, redis, engine) {
 			return true
 		}
