@@ -13,8 +13,8 @@ import (
 
 // describe makes an embedded engine's CONFIG and INFO tell of the server. Other engines tell of their own.
 func (s *Server) describe(e engine.Engine) {
-	host, ok := e.(*command.Engine)
-	if !ok {
+	host := embedded(e)
+	if host == nil {
 		return
 	}
 	host.Settings.Register(s.settings()...)

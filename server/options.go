@@ -73,11 +73,19 @@ func (f *front) init(e engine.Engine, o *Options) {
 	f.maxBulk.Store(int64(o.Limits.Bulk))
 	f.maxQuery.Store(int64(o.Limits.QueryBuffer))
 	f.failedAt.Store(-int64(time.Hour))
-	if host, embedded := e.(*command.Engine); embedded {
+	if host := embedded(e); host != nil {
 		f.info = host.Info
 	} else {
 		f.forwards = true
 	}
+}
+
+// embedded is the command.Engine in an engine; nil for one that forwards.
+func embedded(e engine.Engine) *command.Engine {
+	if host, ok := e.(interface{ Embedded() *command.Engine }); ok {
+		return host.Embedded()
+	}
+	return nil
 }
 
 // secret is a password, kept so that comparing takes the same time whatever is compared.

@@ -65,6 +65,10 @@ func (e *Engine) Watch(ctx context.Context, db int, keys [][]byte) (engine.Guard
 	return guard{w}, nil
 }
 
+// Embedded returns e. An engine that wraps one by embedding it is known by this method: its front may tell CONFIG and
+// INFO of itself.
+func (e *Engine) Embedded() *Engine { return e }
+
 // Close implements engine.Engine.
 func (e *Engine) Close() error { return e.store.Close() }
 
