@@ -264,7 +264,6 @@ func (i *Info) server(f *Fields) error {
 	f.Text("go_version", runtime.Version())
 	f.Int("process_id", int64(os.Getpid()))
 	f.Text("run_id", i.RunID)
-	f.Text("tcp_port", f.Ctx.Engine.Settings.String("port"))
 	f.Int("server_time_usec", now*1000)
 	f.Int("uptime_in_seconds", up)
 	f.Int("uptime_in_days", up/86400)

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/redbud-go/redbud/internal/engine"
+	"github.com/redbud-go/redbud/server"
+)
+
+// serveOptions are the flags of serve.
+type serveOptions struct {
+	listen                    []string
+	tlsCert, tlsKey, clientCA string
+	password                  string
+	unprotected               bool
+	maxClients                int
+	idle, drain               time.Duration
+	logLevel, logFormat       string
+}
+
+func serveCommand(s streams) *cobra.Command {
+	var o serveOptions
+	c := &cobra.Command{
+		Use:   "serve [URL]",
+		Short: "Serve an engine to Redis clients",
+		Long: `Serves the engine that URL names to every Redis client, in RESP2 and RESP3; in front of a real Redis it is a proxy.
+Without URL it serves memory://, a keyspace that lives as long as the process.
+
+It logs to standard error, as text on a terminal and as JSON otherwise. SIGTERM and SIGINT let the commands that run
+finish, for up to --drain-timeout; a second signal ends it at once.`,
+		Example: `  redbud serve
+  redbud serve --listen 127.0.0.1:7000 --listen unix:/run/redbud.sock
+  REDBUD_PASSWORD=secret redbud serve --listen :6379 --tls-cert cert.pem --tls-key key.pem
+  redbud serve --listen :6380 redis+sentinel://h1:26379,h2:26379/mymaster`,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: completeURL,
+		RunE: func(c *cobra.Command, args []string) error {
+			url := "memory://"
+			if len(args) == 1 {
+				url = args[0]
+			}
+			if !c.Flags().Changed("password") {
+				o.password = os.Getenv("REDBUD_PASSWORD")
+			}
+			return serve(c.Context(), s, &o, url)
+		},
+	}
+	f := c.Flags()
+	f.StringArrayVar(&o.listen, "listen", []string{"127.0.0.1:6379"}, "`address` to listen on, host:port or unix:/path; may be repeated")
+	f.StringVar(&o.tlsCert, "tls-cert", "", "`file` with the certificate, which makes TCP listeners speak TLS")
+	f.StringVar(&o.tlsKey, "tls-key", "", "`file` with the certificate's key")
+	f.StringVar(&o.clientCA, "tls-client-ca", "", "`file` with the authorities of client certificates, which are required then")
+	f.StringVar(&o.password, "password", "", "password of the user default; others see flags, so better in $REDBUD_PASSWORD")
+	f.BoolVar(&o.unprotected, "unprotected", false, "without a password, serve clients on other machines too")
+	f.IntVar(&o.maxClients, "maxclients", 10000, "connections at a time")
+	f.DurationVar(&o.idle, "timeout", 0, "close connections idle for so long; 0 never")
+	f.DurationVar(&o.drain, "drain-timeout", 10*time.Second, "how long running commands may take to finish at the end")
+	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
+	f.StringVar(&o.logFormat, "log-format", "auto", "text, json, or auto: text on a terminal")
+	return c
+}
+
+// serve is redbud serve.
+func serve(ctx context.Context, s streams, o *serveOptions, url string) (err error) {
+	log, err := newLogger(s.err, o.logLevel, o.logFormat)
+	if err != nil {
+		return err
+	}
+	config, err := o.tls()
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	e, err := engine.Open(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, e.Close()) }()
+	listeners, err := listenAll(o.listen, config)
+	if err != nil {
+		return err
+	}
+	srv := server.New(e, server.Options{
+		Password:    o.password,
+		MaxClients:  o.maxClients,
+		Timeout:     o.idle,
+		Unprotected: o.unprotected,
+		Logger:      log,
+	})
+	scheme, _, _ := strings.Cut(url, ":") // the rest may hold a password
+	failed := make(chan error, len(listeners))
+	for _, l := range listeners {
+		go func() { failed <- srv.Serve(l) }()
+		log.Info("listening", "address", l.Addr().String(), "network", l.Addr().Network(), "tls", config != nil && l.Addr().Network() == "tcp", "engine", scheme)
+	}
+	select {
+	case err = <-failed:
+		err = fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	stop() // from here on a signal ends the process
+	return errors.Join(err, shutdown(srv, log, o.drain))
+}
+
+// shutdown lets what runs finish, for a while.
+func shutdown(srv *server.Server, log *slog.Logger, patience time.Duration) error {
+	log.Info("draining", "timeout", patience.String())
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := srv.Shutdown(ctx); err != nil {
+		return fmt.Errorf("drain: %w", err)
+	}
+	log.Info("stopped")
+	return nil
+}
+
+// tls is the configuration that the flags ask for; nil for none.
+func (o *serveOptions) tls() (*tls.Config, error) {
+	if (o.tlsCert == "") != (o.tlsKey == "") {
+		return nil, errors.New("--tls-cert and --tls-key belong together")
+	}
+	if o.tlsCert == "" {
+		if o.clientCA != "" {
+			return nil, errors.New("--tls-client-ca needs --tls-cert and --tls-key")
+		}
+		return nil, nil
+	}
+	cert, err := tls.LoadX509KeyPair(o.tlsCert, o.tlsKey)
+	if err != nil {
+		return nil, fmt.Errorf("load --tls-cert and --tls-key: %w", err)
+	}
+	config := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+	if o.clientCA != "" {
+		pem, err := os.ReadFile(o.clientCA)
+		if err != nil {
+			return nil, fmt.Errorf("load --tls-client-ca: %w", err)
+		}
+		config.ClientCAs = x509.NewCertPool()
+		if !config.ClientCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("load --tls-client-ca: no certificate in %s", o.clientCA)
+		}
+		config.ClientAuth = tls.RequireAndVerifyClientCert
+	}
+	return config, nil
+}
+
+// listenAll listens on all addresses or none.
+func listenAll(addresses []string, config *tls.Config) ([]net.Listener, error) {
+	var listeners []net.Listener
+	for _, address := range addresses {
+		l, err := listen(address)
+		if err != nil {
+			for _, open := range listeners {
+				_ = open.Close() // the first error is the one to tell
+			}
+			return nil, err
+		}
+		if config != nil && l.Addr().Network() == "tcp" {
+			l = tls.NewListener(l, config)
+		}
+		listeners = append(listeners, l)
+	}
+	return listeners, nil
+}
+
+// listen listens on host:port or unix:/path.
+func listen(address string) (net.Listener, error) {
+	path, isUnix := strings.CutPrefix(address, "unix:")
+	network, where := "tcp", address
+	if isUnix {
+		network, where = "unix", path
+		removeStale(path)
+	}
+	l, err := net.Listen(network, where)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("listen on %s: the address is in use by another program; --listen chooses another", address)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", address, err)
+	}
+	return l, nil
+}
+
+// removeStale removes a socket that a program left behind: a socket that nobody answers at. Whatever else goes wrong
+// with it, listening will tell.
+func removeStale(path string) {
+	info, err := os.Lstat(path)
+	if err != nil || info.Mode().Type() != fs.ModeSocket {
+		return
+	}
+	if conn, err := net.Dial("unix", path); err == nil {
+		_ = conn.Close()
+	} else if errors.Is(err, syscall.ECONNREFUSED) {
+		_ = os.Remove(path)
+	}
+}
