@@ -78,6 +78,9 @@ type grammar struct {
 // The groups of commands that are about data alone: what they answer follows from the calls before.
 var drawn = []string{"string", "generic", "hash", "list", "set", "sorted-set"}
 
+// The groups of those whose keys have members.
+var collections = drawn[2:]
+
 // undrawn are the commands of these groups that are left out, and why.
 var undrawn = map[string]string{
 	"randomkey":       "the answer is random",
@@ -143,6 +146,7 @@ type drawer struct {
 	mode    string // "BYSCORE", "BYLEX" or "" for ranks: what a range's bounds must look like
 	numkeys int
 	key     string // the last one drawn
+	many    bool   // it has hundreds of members, so that they are kept in another way than a few
 	unknown string // a name of an argument that we have nothing for
 }
 
@@ -171,6 +175,7 @@ func (d *drawer) call() ([]string, error) {
 
 func (d *drawer) callOf(g *grammar) ([]string, error) {
 	d.row, d.numkeys, d.key, d.unknown = g.row, 0, "", ""
+	d.many = d.IntN(500) == 0 && slices.Contains(collections, g.row.Group)
 	d.mode = []string{"", "BYSCORE", "BYLEX"}[d.IntN(3)]
 	switch name := g.row.Name; {
 	case strings.Contains(name, "lex"):
@@ -227,8 +232,11 @@ func (d *drawer) node(words []string, n *node) []string {
 		return append(words, d.argument(n.word))
 	case n.repeated:
 		times := d.IntN(3)
-		if d.numkeys > 0 {
+		switch {
+		case d.numkeys > 0:
 			times = d.numkeys - 1
+		case d.many:
+			times = 100 + d.IntN(200)
 		}
 		for range times {
 			words = d.sequence(words, n.choices[0])
@@ -297,6 +305,9 @@ func (d *drawer) anyKey(source bool) string {
 	return prefix + d.between(1, 3)
 }
 
+// long is a value that collections keep in another way than short ones.
+const long = "a value that is longer than the sixty-four bytes up to which the small layouts go"
+
 // argument draws a value for an argument by its name.
 func (d *drawer) argument(name string) string {
 	switch name {
@@ -309,11 +320,19 @@ func (d *drawer) argument(name string) string {
 		d.numkeys = 1 + d.IntN(3)
 		return strconv.Itoa(d.numkeys)
 	case "value", "element", "pivot":
-		return d.one("a", "b", "c", "d", "", "1", "2", "10", "-7", "3.5", "1e3", "long enough to be kept in another way than a short one is")
+		return d.one("a", "b", "c", "d", "", "1", "2", "10", "-7", "3.5", "1e3", long)
 	case "field":
+		if d.many {
+			return "f" + d.between(1, 400)
+		}
 		return d.one("f1", "f2", "f3", "f4", "f5", "", "\x00\xff")
 	case "member":
-		if d.row.Group == "set" {
+		switch {
+		case d.many && d.IntN(300) > 0:
+			return d.one("", "m") + d.between(1, 300)
+		case d.IntN(60) == 0:
+			return long
+		case d.row.Group == "set":
 			return d.one("1", "2", "3", "4", "5", "-9", "m1", "m2", "300", "70000", "5000000000")
 		}
 		return d.one("m1", "m2", "m3", "m4", "m5", "m6", "", "m\xff", "mm")

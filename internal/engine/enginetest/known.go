@@ -19,6 +19,10 @@ var known = []struct {
 			name := strings.ToLower(words[0])
 			return (name == "zrank" || name == "zrevrank") && len(words) == 4 && redis.IsError() && engine.IsError()
 		}},
+	{"LPOS refuses the smallest rank in 7.2",
+		func(words []string, redis, engine *resp.Value) bool {
+			return strings.EqualFold(words[0], "lpos") && slices.Contains(words, "-9223372036854775808") && engine.IsError()
+		}},
 	{"a small list, and a small set that is not all integers, is a listpack since 7.2",
 		func(words []string, redis, engine *resp.Value) bool {
 			was := string(redis.Str)
