@@ -137,7 +137,12 @@ func (c *Ctx) ttl(unit, base int64) error {
 	case e.ExpireAt == keyspace.Never:
 		c.W.Int(-1)
 	default:
-		c.W.Int((e.ExpireAt - base + unit/2) / unit) // rounded to the nearest
+		left := e.ExpireAt - base
+		n := left / unit
+		if left%unit > (unit-1)/2 { // to the nearest, without a sum that may overflow
+			n++
+		}
+		c.W.Int(n)
 	}
 	return nil
 }
