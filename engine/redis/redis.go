@@ -4,6 +4,7 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -195,22 +196,18 @@ func (e *Engine) Close() error {
 	e.mu.Unlock()
 	e.end()
 	err := e.client.Close()
+	if errors.Is(err, redis.ErrClosed) {
+		err = nil // its user was first
+	}
 	for _, c := range nodes {
-		err = firstOf(err, c.Close())
+		err = errors.Join(err, c.Close())
 	}
 	for _, c := range clusters {
-		err = firstOf(err, c.Close())
+		err = errors.Join(err, c.Close())
 	}
 	e.running.Wait()
 	if err != nil {
 		return fmt.Errorf("close: %w", err)
 	}
 	return nil
-}
-
-func firstOf(a, b error) error {
-	if a != nil {
-		return a
-	}
-	return b
 }

@@ -1,0 +1,70 @@
+package redbud_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/redbud-go/redbud"
+)
+
+// greet is a program for any engine.
+func greet(ctx context.Context, url string) error {
+	db, err := redbud.Open(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if err := db.Set(ctx, "greeting", "hello", 0).Err(); err != nil {
+		return err
+	}
+	fmt.Println(db.Get(ctx, "greeting").Val())
+	return nil
+}
+
+func ExampleOpen() {
+	ctx := context.Background()
+	db, err := redbud.Open(ctx, "memory://")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+	db.Set(ctx, "greeting", "hello", 0)
+	fmt.Println(db.Get(ctx, "greeting").Val())
+	// Output: hello
+}
+
+// The same program runs on another engine by another URL: greet(ctx, "redis://localhost:6379").
+func ExampleOpen_anotherEngine() {
+	if err := greet(context.Background(), "memory://shared"); err != nil {
+		log.Fatal(err)
+	}
+	// Output: hello
+}
+
+func ExampleNew() {
+	db, err := redbud.New(redbud.Options{Engine: "memory"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+	ctx := context.Background()
+	db.ZAdd(ctx, "ranking", redis.Z{Score: 3, Member: "ada"}, redis.Z{Score: 5, Member: "grace"})
+	fmt.Println(db.ZRevRange(ctx, "ranking", 0, -1).Val())
+	// Output: [grace ada]
+}
+
+func ExampleDB_ListenAndServe() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	db, err := redbud.Open(ctx, "memory://")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.ListenAndServe(ctx, "127.0.0.1:6379"); err != nil { // now redis-cli works on it
+		log.Fatal(err)
+	}
+}
