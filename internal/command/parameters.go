@@ -3,7 +3,6 @@
 package command
 
 import (
-	"errors"
 	"math"
 	"strconv"
 	"strings"
@@ -114,6 +113,8 @@ func knownSettings() []Setting {
 // eventClasses are the letters of notify-keyspace-events that A stands for, in the order in which they are printed.
 const eventClasses = "g$lshzxetd"
 
+// What these refuse with is the end of a message of CONFIG SET, in the words of Redis.
+
 // normalEvents puts the letters of notify-keyspace-events into Redis's order.
 func normalEvents(_, value string) (string, error) {
 	var on [128]bool
@@ -125,7 +126,7 @@ func normalEvents(_, value string) (string, error) {
 			continue
 		}
 		if !strings.ContainsRune(eventClasses+"nmKE", c) {
-			return "", errors.New("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")
+			return "", Refusal("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")
 		}
 		on[c] = true
 	}
@@ -150,7 +151,7 @@ func normalSave(_, value string) (string, error) {
 	words := strings.Fields(value)
 	for i, w := range words {
 		if n, err := strconv.ParseInt(w, 10, 32); err != nil || len(words)%2 != 0 || n < 0 || n == 0 && i%2 == 0 {
-			return "", errors.New("Invalid save parameters")
+			return "", Refusal("Invalid save parameters")
 		}
 	}
 	return strings.Join(words, " "), nil
@@ -160,7 +161,7 @@ func normalSave(_, value string) (string, error) {
 func normalBufferLimits(old, value string) (string, error) {
 	words := strings.Fields(value)
 	if len(words)%4 != 0 {
-		return "", errors.New("Wrong number of arguments in buffer limit configuration.")
+		return "", Refusal("Wrong number of arguments in buffer limit configuration.")
 	}
 	limits := strings.Fields(old)
 	if len(limits) == 0 {
@@ -176,13 +177,13 @@ func normalBufferLimits(old, value string) (string, error) {
 		case "pubsub":
 			at = 8
 		default:
-			return "", errors.New("Invalid client class specified in buffer limit configuration.")
+			return "", Refusal("Invalid client class specified in buffer limit configuration.")
 		}
 		hard, ok1 := ParseMemory(words[1])
 		soft, ok2 := ParseMemory(words[2])
 		seconds, err := strconv.ParseInt(words[3], 10, 32)
 		if !ok1 || !ok2 || err != nil || seconds < 0 {
-			return "", errors.New("Error in hard, soft or soft_seconds setting in buffer limit configuration.")
+			return "", Refusal("Error in hard, soft or soft_seconds setting in buffer limit configuration.")
 		}
 		limits[at+1] = strconv.FormatInt(hard, 10)
 		limits[at+2] = strconv.FormatInt(soft, 10)

@@ -85,11 +85,14 @@ func TestInfoHasTheFieldsOfItsProviders(t *testing.T) {
 	e.Info.Register("garden", func(f *command.Fields) error { f.Bytes("seeds", 1536); return nil })
 	ask := asking(t, e)
 	now = now.Add(90 * time.Second)
+	ask("SET", "k", "v", "PX", "1")
+	now = now.Add(time.Millisecond)
+	ask("GET", "k")
 	values, titles := fields(t, ask, "everything")
 	if !slices.Contains(titles, "Clients") || titles[len(titles)-1] != "garden" {
 		t.Errorf("sections %q", titles)
 	}
-	if values["connected_clients"] != "3" || values["seeds"] != "1536" || values["seeds_human"] != "1.50K" || values["uptime_in_seconds"] != "90" {
+	if values["connected_clients"] != "3" || values["seeds"] != "1536" || values["seeds_human"] != "1.50K" || values["uptime_in_seconds"] != "90" || values["expired_keys"] != "1" {
 		t.Errorf("fields %q", values)
 	}
 	ask("CONFIG", "RESETSTAT")

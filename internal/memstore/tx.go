@@ -340,6 +340,9 @@ func (t *tx) Len() (keys, expiring int, err error) {
 	return t.db.keys.n, t.db.volatile.n, nil
 }
 
+// Counts implements keyspace.Counter. Hits and misses are not counted.
+func (t *tx) Counts() keyspace.Counts { return keyspace.Counts{Expired: t.s.expired} }
+
 // Clear implements keyspace.Tx.
 func (t *tx) Clear() error {
 	t.s.changedAll(t.number)
