@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/redbud-go/redbud/internal/command"
@@ -179,7 +180,12 @@ func (s *session) answer(call engine.Call) {
 	s.last.Store(row) // CLIENT LIST shows its caller what it is doing
 	unknown := err != nil && command.Commands.Lookup(call[0]) == nil
 	if err != nil && (!unknown || !s.forwards) {
-		s.reject(err.Error())
+		text := err.Error()
+		if row := command.Commands.Lookup(call[0]); row != nil && row.Name == "exec" {
+			s.discard() // a wrong EXEC ends the transaction all the same
+			text = "EXECABORT Transaction discarded because of: " + strings.TrimPrefix(text, "ERR ")
+		}
+		s.reject(text)
 		return
 	}
 	switch {
