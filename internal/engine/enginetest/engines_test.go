@@ -3,6 +3,8 @@ package enginetest
 import (
 	"context"
 	"flag"
+	"log/slog"
+	"net"
 	"os"
 	"strings"
 	"sync"
@@ -14,6 +16,7 @@ import (
 	"github.com/redbud-go/redbud/internal/command"
 	"github.com/redbud-go/redbud/internal/engine"
 	"github.com/redbud-go/redbud/internal/testenv"
+	"github.com/redbud-go/redbud/server"
 )
 
 var record = flag.String("record", "", `record the answers of all sessions from the Redis at this URL, which loses its data; "auto" starts one`)
@@ -51,7 +54,29 @@ func openMemory(t testing.TB) Instance {
 }
 
 func TestMemory(t *testing.T) {
-	Run(t, Options{Name: "memory", Open: openMemory})
+	Run(t, Options{Name: "memory", Open: openMemory, Serve: serve})
+}
+
+// serve puts a server in front of an engine.
+func serve(t testing.TB, e engine.Engine) Front {
+	o := server.Options{Logger: slog.New(slog.DiscardHandler), Hub: server.NewHub()}
+	s := server.New(e, o)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(l) }()
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		<-done
+	})
+	return Front{
+		TCP:  tcp(l.Addr().String()),
+		Pipe: func() (net.Conn, error) { return server.Pipe(e, o), nil },
+	}
 }
 
 func TestRedis(t *testing.T) {
@@ -71,7 +96,7 @@ func TestRedis(t *testing.T) {
 			}
 		})
 		return Instance{Engine: e, Version: r.Version}
-	}})
+	}, Serve: serve})
 }
 
 // TestRecord writes files only where it is told to.

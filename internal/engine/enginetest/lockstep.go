@@ -339,7 +339,7 @@ func (r *redisSide) run(moves []move) ([]resp.Value, error) {
 	first := moves[0]
 	w := r.wires[first.proto]
 	if w == nil {
-		w = &wire{addr: r.addr, proto: first.proto}
+		w = &wire{dial: tcp(r.addr), proto: first.proto}
 		r.wires[first.proto] = w
 	}
 	steps := []*Step{newStep("SELECT", strconv.Itoa(first.db))}

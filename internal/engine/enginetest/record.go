@@ -57,7 +57,9 @@ func NewRecorder(rawURL string) (*Recorder, error) {
 // Close closes the connections.
 func (r *Recorder) Close() { r.control.close() }
 
-func (r *Recorder) dial(proto int) *wire { return &wire{addr: r.addr, proto: proto, hello: r.auth} }
+func (r *Recorder) dial(proto int) *wire {
+	return &wire{dial: tcp(r.addr), proto: proto, hello: r.auth}
+}
 
 func (r *Recorder) config() (map[string]string, error) {
 	v, err := r.control.ask("CONFIG", "GET", "*")

@@ -3,6 +3,7 @@ package enginetest
 
 import (
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -21,9 +22,14 @@ type Options struct {
 	// Open returns an engine that is empty and has its default settings. The engine ends with the test.
 	Open func(t testing.TB) Instance
 
-	// Serve puts a server in front of an engine and returns its address. The server ends with the test. Default: the ways
-	// that need one are left out.
-	Serve func(t testing.TB, e engine.Engine) (addr string)
+	// Serve puts a server in front of an engine. It ends with the test. Default: the ways that need one are left out.
+	Serve func(t testing.TB, e engine.Engine) Front
+}
+
+// Front is how one connects to a server.
+type Front struct {
+	TCP  func() (net.Conn, error)
+	Pipe func() (net.Conn, error) // within the process
 }
 
 // Instance is an open engine.
@@ -45,6 +51,7 @@ type way struct {
 	name  string
 	proto int
 	wire  bool // through a server; otherwise straight into the engine
+	pipe  bool // through a connection within the process; otherwise TCP
 	exec  bool // each call a transaction of its own
 	batch bool // all that one client says in a row at once; otherwise call by call
 }
@@ -57,6 +64,7 @@ var ways = []way{
 	{name: "resp3", proto: 3, wire: true},
 	{name: "pipeline", proto: 2, wire: true, batch: true},
 	{name: "exec", proto: 2, wire: true, exec: true},
+	{name: "pipe", proto: 3, wire: true, pipe: true},
 }
 
 // fits is the table of what runs in which way: a session whose calls concern the connection needs one, cannot be put
@@ -123,8 +131,12 @@ func runSession(t *testing.T, o Options, w way, s *Session, deviations []*deviat
 	}
 	dial := func() talker { return &direct{engine: in.Engine, atomic: w.exec} }
 	if w.wire {
-		addr := o.Serve(t, in.Engine)
-		dial = func() talker { return &wire{addr: addr, proto: w.proto, exec: w.exec} }
+		front := o.Serve(t, in.Engine)
+		connect := front.TCP
+		if w.pipe {
+			connect = front.Pipe
+		}
+		dial = func() talker { return &wire{dial: connect, proto: w.proto, exec: w.exec} }
 	}
 	report := newReport(w, s, deviations)
 	err := play(s, in, w.batch, dial, func(step *Step, v *resp.Value) {

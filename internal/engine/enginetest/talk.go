@@ -32,7 +32,7 @@ const patience = 20 * time.Second
 
 // wire is a connection to a server. When the server ends it, the next call opens it anew.
 type wire struct {
-	addr  string
+	dial  func() (net.Conn, error)
 	proto int
 	exec  bool // each call inside a MULTI of its own
 	hello [][]byte
@@ -117,7 +117,7 @@ func (w *wire) open() error {
 	if w.conn != nil {
 		return w.conn.SetDeadline(time.Now().Add(patience))
 	}
-	conn, err := net.Dial("tcp", w.addr)
+	conn, err := w.dial()
 	if err != nil {
 		return err
 	}
@@ -141,13 +141,18 @@ func (w *wire) open() error {
 	for range n {
 		v, err := w.read()
 		if err != nil {
-			return fmt.Errorf("greet %s: %w", w.addr, err)
+			return fmt.Errorf("greet: %w", err)
 		}
 		if v.IsError() {
-			return fmt.Errorf("greet %s: %s", w.addr, v.Str)
+			return fmt.Errorf("greet: %s", v.Str)
 		}
 	}
 	return nil
+}
+
+// tcp dials an address.
+func tcp(addr string) func() (net.Conn, error) {
+	return func() (net.Conn, error) { return net.Dial("tcp", addr) }
 }
 
 func (w *wire) close() {
@@ -159,7 +164,7 @@ func (w *wire) close() {
 
 func isClosed(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
-		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+		errors.Is(err, io.ErrClosedPipe) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 func appendCall(dst []byte, call engine.Call) []byte {
