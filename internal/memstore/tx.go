@@ -36,11 +36,16 @@ func (p *pool[T]) next() *T {
 	return p.all[p.used-1]
 }
 
-// reset takes all structs back. They may name memory of the caller until they are used again, so few are kept.
+// reset takes all structs back, emptied: they name memory of the caller.
 func (p *pool[T]) reset() {
-	const most = 16
-	if len(p.all) > most {
-		p.all = append([]*T(nil), p.all[:most]...)
+	const most = 256 // what a full batch needs
+	clear(p.all[min(most, p.used):p.used])
+	if p.used > most {
+		p.all = p.all[:most:most]
+	}
+	var zero T
+	for _, x := range p.all[:min(most, p.used)] {
+		*x = zero
 	}
 	p.used = 0
 }
