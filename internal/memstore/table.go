@@ -237,12 +237,20 @@ func (s *segment) visit(i int, f func(r ref)) (n int) {
 	return n
 }
 
-// random returns some block; the table is not empty.
+// random returns some block, each with equal chance unless most of the table has gone; the table is not empty.
 func (t *table) random(rng *rand.Rand) ref {
 	for range 64 {
-		s := t.dir[rng.IntN(len(t.dir))]
-		if slot := s.slots[rng.IntN(len(s.slots))]; slot != 0 {
-			return ref(slot & refMask)
+		i := rng.IntN(len(t.dir))
+		s := t.dir[i]
+		if i&(1<<(t.depth-s.depth)-1) != 0 {
+			continue // of the places where a segment stands, the first counts
+		}
+		width := len(s.slots)
+		if len(t.dir) > 1 {
+			width = max(width, segmentSlots) // as if all were as large
+		}
+		if j := rng.IntN(width); j < len(s.slots) && s.slots[j] != 0 {
+			return ref(s.slots[j] & refMask)
 		}
 	}
 	// A table this sparse has lost most of its blocks: walk to the next one.
