@@ -41,6 +41,9 @@ var ways = map[string]way{
 
 func wayOf(call engine.Call) way {
 	name := strings.ToLower(string(call[0]))
+	if name == "client" && len(call) == 2 && strings.EqualFold(string(call[1]), "help") {
+		return forwarded // the one CLIENT that concerns no connection
+	}
 	if w, ok := ways[name]; ok {
 		return w
 	}
