@@ -3,6 +3,7 @@ package memstore
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 
 	"github.com/redbud-go/redbud/internal/keyspace"
 )
@@ -199,7 +200,7 @@ func (l *list) drop(i int) {
 			l.front = 0
 		}
 	default:
-		l.chunks = append(l.chunks[:i], l.chunks[i+1:]...)
+		l.chunks = slices.Delete(l.chunks, i, i+1)
 	}
 }
 
@@ -301,7 +302,7 @@ func (l *list) halve(i int) {
 	left := &chunk{buf: bytes.Clone(c.buf[c.head:at]), n: c.n / 2}
 	left.tail = len(left.buf)
 	l.chunks[l.front+i] = left
-	l.chunks = append(l.chunks[:l.front+i+1], append([]*chunk{right}, l.chunks[l.front+i+1:]...)...)
+	l.chunks = slices.Insert(l.chunks, l.front+i+1, right)
 }
 
 func (l *list) set(index int, v []byte) {
