@@ -83,8 +83,9 @@ type client struct {
 	seen    atomic.Int64                    // when a turn last began
 	last    atomic.Pointer[command.Command] // the last command; nil: none, or an unknown one
 	input   atomic.Int64                    // bytes received and not yet run
-	memory  atomic.Int64                    // bytes of its buffers
-	pending atomic.Int64                    // bytes of replies that the peer is slow to take; small ones do not count
+	inSize  atomic.Int64                    // bytes of its buffers, used or not
+	outSize atomic.Int64
+	pending atomic.Int64 // bytes of replies that the peer is slow to take; small ones do not count
 	killed  atomic.Bool
 
 	mu    sync.Mutex // guards shown
@@ -119,6 +120,9 @@ func (c *client) kill() {
 	c.killed.Store(true)
 	c.stop()
 }
+
+// memory is the size of the client's buffers.
+func (c *client) memory() int64 { return c.inSize.Load() + c.outSize.Load() }
 
 // flags are the letters that CLIENT LIST has for what a connection is.
 func (c *client) flags(st *state) string {
@@ -155,7 +159,7 @@ func (c *client) appendLine(dst []byte, now int64) []byte {
 	if row := c.last.Load(); row != nil {
 		cmd = row.FullName()
 	}
-	input, memory, pending := c.input.Load(), c.memory.Load(), c.pending.Load()
+	input, inSize, outSize, pending := c.input.Load(), c.inSize.Load(), c.outSize.Load(), c.pending.Load()
 	events := "r"
 	if pending > 0 {
 		events = "rw"
@@ -164,6 +168,6 @@ func (c *client) appendLine(dst []byte, now int64) []byte {
 		c.id, c.addr, c.laddr, fd, st.name, (now-c.born)/int64(time.Second), (now-c.seen.Load())/int64(time.Second), c.flags(&st), st.db, queued)
 	return fmt.Appendf(dst, " qbuf=%d qbuf-free=%d argv-mem=0 multi-mem=%d rbs=%d rbp=%d obl=0 oll=0 omem=%d tot-mem=%d"+
 		" events=%s cmd=%s user=default redir=-1 resp=%d lib-name=%s lib-ver=%s\n",
-		input, max(memory-input-pending, 0), st.queuedSize, max(memory-input, 0), max(memory-input, 0), pending,
-		baseMemory+memory+int64(st.queuedSize), events, cmd, st.proto, st.libName, st.libVersion)
+		input, max(inSize-input, 0), st.queuedSize, outSize, outSize, pending,
+		baseMemory+c.memory()+int64(st.queuedSize), events, cmd, st.proto, st.libName, st.libVersion)
 }

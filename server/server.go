@@ -229,7 +229,7 @@ func (s *Server) lookAfter() {
 			switch {
 			case timeout > 0 && idle > timeout:
 				c.kill()
-			case idle > int64(silentFor) && c.memory.Load() > silentKeep:
+			case idle > int64(silentFor) && c.memory() > silentKeep:
 				c.wake()
 			}
 		})

@@ -115,8 +115,11 @@ func (s *session) publish() {
 	if n := int64(s.in.Buffered()); s.input.Load() != n {
 		s.input.Store(n)
 	}
-	if n := int64(s.in.Size() + cap(s.out.Buf)); s.memory.Load() != n {
-		s.memory.Store(n)
+	if n := int64(s.in.Size()); s.inSize.Load() != n {
+		s.inSize.Store(n)
+	}
+	if n := int64(cap(s.out.Buf)); s.outSize.Load() != n {
+		s.outSize.Store(n)
 	}
 }
 

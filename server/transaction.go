@@ -122,11 +122,14 @@ func (s *session) commit(w *resp.Writer) {
 	}
 	if err := s.engine.Do(s.ctx, &b, w); err != nil {
 		w.Truncate(mark)
-		if errors.Is(err, engine.ErrChanged) {
+		switch {
+		case errors.Is(err, engine.ErrChanged):
 			w.NullArray()
-			return
+		case errors.Is(err, engine.ErrAborted):
+			w.Error("EXECABORT Transaction discarded because of previous errors.")
+		default:
+			w.Error(s.failure(err))
 		}
-		w.Error(s.failure(err))
 	}
 }
 
