@@ -12,7 +12,7 @@ type ranked struct {
 }
 
 // rankTree keeps members in order: a B+ tree whose inner nodes know how many members each child has, so that a rank is
-// found, and told, in logarithmic time. Leaves are dropped when they are empty and not merged before.
+// found, and told, in logarithmic time. Neighbours that have become small are merged.
 type rankTree struct {
 	root *rankNode
 	n    int
@@ -169,12 +169,39 @@ func (n *rankNode) remove(a *arena, it ranked) {
 	n.kids[i].remove(a, it)
 	n.counts[i]--
 	if n.counts[i] == 0 {
-		n.kids = slices.Delete(n.kids, i, i+1)
-		n.firsts = slices.Delete(n.firsts, i, i+1)
-		n.counts = slices.Delete(n.counts, i, i+1)
+		n.cut(i)
 		return
 	}
 	n.firsts[i] = n.kids[i].first()
+	if k := n.kids[i]; len(k.items) < leafItems/4 && len(k.kids) < nodeKids/4 {
+		n.merge(i)
+		n.merge(i - 1)
+	}
+}
+
+// cut takes kid i out of an inner node.
+func (n *rankNode) cut(i int) {
+	n.kids = slices.Delete(n.kids, i, i+1)
+	n.firsts = slices.Delete(n.firsts, i, i+1)
+	n.counts = slices.Delete(n.counts, i, i+1)
+}
+
+// merge makes one of kid i and the next if both are there and half of one has room for them, so that it does not have to be
+// split again soon.
+func (n *rankNode) merge(i int) {
+	if i < 0 || i+1 >= len(n.kids) {
+		return
+	}
+	left, right := n.kids[i], n.kids[i+1]
+	if len(left.items)+len(right.items) > leafItems/2 || len(left.kids)+len(right.kids) > nodeKids/2 {
+		return
+	}
+	left.items = append(left.items, right.items...)
+	left.kids = append(left.kids, right.kids...)
+	left.firsts = append(left.firsts, right.firsts...)
+	left.counts = append(left.counts, right.counts...)
+	n.counts[i] += n.counts[i+1]
+	n.cut(i + 1)
 }
 
 // rank counts the items for which before is true: those of a prefix of the order.
