@@ -154,11 +154,10 @@ func (p *PipeConn) Close() error {
 	p.closed = true
 	p.mu.Unlock()
 	p.stop()
-	p.leave()
 	return nil
 }
 
-// stop lets no further call run, and Read end once it has taken what is there.
+// stop lets no further call run, and Read end once it has taken what is there. Any goroutine may call it.
 func (p *PipeConn) stop() {
 	p.stopped.Store(true)
 	p.ctx.cancel()
@@ -166,6 +165,7 @@ func (p *PipeConn) stop() {
 	p.ended = true
 	p.mu.Unlock()
 	p.arrived.Broadcast()
+	p.leave()
 }
 
 // leave ends the session of a stopped connection, unless a Write runs, which then does.
