@@ -194,6 +194,25 @@ func TestServedDatabaseIsTheSame(t *testing.T) {
 			if v := db.Get(ctx, "served").Val(); v != "v" {
 				t.Errorf("the database has %q", v)
 			}
+			for _, meddle := range []bool{true, false} {
+				err := c.Watch(ctx, func(tx *redis.Tx) error {
+					if meddle {
+						db.Append(ctx, "served", "w")
+					}
+					_, err := tx.TxPipelined(ctx, func(p redis.Pipeliner) error {
+						p.Select(ctx, 1)
+						p.Set(ctx, "elsewhere", 1, 0)
+						return nil
+					})
+					return err
+				}, "served")
+				if meddle != errors.Is(err, redis.TxFailedErr) || !meddle && err != nil {
+					t.Errorf("transaction, key changed %v: %v", meddle, err)
+				}
+			}
+			if n := db.Exists(ctx, "elsewhere").Val(); n != 0 {
+				t.Error("the transaction wrote into the wrong database")
+			}
 			cancel()
 			if err := <-ended; err != nil {
 				t.Errorf("Serve: %v", err)

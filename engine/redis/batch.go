@@ -356,8 +356,7 @@ func (t *transaction) merge(p plan, x *exchange, w *resp.Writer) error {
 	case exec[0] == '_' || strings.HasPrefix(string(exec), "*-1"):
 		return engine.ErrChanged
 	case exec[0] == '-':
-		t.aborted(p, x, w)
-		return nil
+		return t.aborted(p, x, w)
 	}
 	replies, err := elements(exec)
 	if err != nil {
@@ -379,20 +378,21 @@ func (t *transaction) merge(p plan, x *exchange, w *resp.Writer) error {
 	return nil
 }
 
-// aborted answers a batch of which nothing ran: calls that Redis did not even queue with what it said to them, the others
-// with what it said to MULTI or EXEC.
-func (t *transaction) aborted(p plan, x *exchange, w *resp.Writer) {
-	why := x.reply(p.exec)
-	if multi := x.reply(p.multi); multi[0] == '-' {
+// aborted tells why nothing ran: Redis refused MULTI, or it could not queue some of the calls.
+func (t *transaction) aborted(p plan, x *exchange, w *resp.Writer) error {
+	why, multi := x.reply(p.exec), x.reply(p.multi)
+	if multi[0] == '-' {
 		why = multi
 	}
 	for _, at := range p.place {
 		reply := why
-		if at >= 0 {
-			if queued := x.reply(p.multi + 1 + at); queued[0] == '-' {
-				reply = queued
-			}
+		if queued := p.multi + 1 + at; at >= 0 && x.reply(queued)[0] == '-' {
+			reply = x.reply(queued)
+		}
+		if t.Session != nil && multi[0] != '-' && string(reply) != string(why) {
+			return fmt.Errorf("%w: %w", engine.ErrAborted, refusalOf(reply))
 		}
 		w.Raw(reply)
 	}
+	return nil
 }

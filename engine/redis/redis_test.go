@@ -124,6 +124,12 @@ func TestTransactionRunsAsOne(t *testing.T) {
 	b.Atomic = true
 	expect(t, e, b, "-EXECABORT Transaction discarded because of previous errors.\r\n"+
 		"-ERR unknown command 'NOSUCH', with args beginning with: 'x' \r\n")
+	b.Session = &conn{}
+	w := resp.Writer{}
+	err := e.Do(t.Context(), b, &w)
+	if !errors.Is(err, engine.ErrAborted) || !strings.Contains(err.Error(), "unknown command 'NOSUCH'") || w.Len() > 0 {
+		t.Errorf("a call that can't be queued: %v, %q", err, w.Buf)
+	}
 	expect(t, e, batch("GET k"), "$1\r\n2\r\n")
 }
 

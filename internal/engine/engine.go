@@ -46,7 +46,7 @@ type Guard interface{ Release() }
 // Engine runs batches. All methods may be called by many goroutines at once.
 type Engine interface {
 	// Do runs the calls in order and appends one reply for each to w. A refused command is a reply.
-	// ErrChanged means that nothing ran; any other error, that the engine cannot say what happened.
+	// ErrChanged and ErrAborted mean that nothing ran; any other error, that the engine cannot say what happened.
 	// w is then as it was.
 	Do(ctx context.Context, b *Batch, w *resp.Writer) error
 
@@ -62,4 +62,7 @@ var (
 	ErrClosed = errors.New("engine is closed")
 	// ErrChanged is Do's answer to a batch whose Guard no longer holds: EXEC replies with null.
 	ErrChanged = errors.New("a watched key was changed")
+	// ErrAborted is Do's answer to the atomic batch of a Session in which a call cannot be queued, if the engine is the
+	// first to know: EXEC replies with EXECABORT. Without a Session each call has a refusal for a reply.
+	ErrAborted = errors.New("transaction discarded because of previous errors")
 )

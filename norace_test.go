@@ -1,0 +1,5 @@
+//go:build !race
+
+package redbud
+
+const racing = false
