@@ -1,9 +1,11 @@
 package command
 
 import (
+	"bytes"
 	"errors"
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/redbud-go/redbud/internal/engine"
 	"github.com/redbud-go/redbud/internal/keyspace"
@@ -228,47 +230,45 @@ func (c *Ctx) help(lines ...string) {
 
 func parseInt(b []byte) (int64, bool) { return resp.ParseInt(b) }
 
-// parseFloat reads a float as strtod does where Redis uses it: no white space, no NaN, hexadecimal and "inf" allowed.
+// parseFloat reads a float as Redis reads scores and increments: no white space, no NaN, nothing out of range;
+// hexadecimal and "inf" are allowed.
 func parseFloat(b []byte) (float64, bool) {
-	if len(b) == 0 || len(b) > 255 {
-		return 0, false
-	}
-	for _, c := range b {
-		if c == '_' { // a digit separator to strconv, rubbish to strtod
-			return 0, false
-		}
-	}
-	s := string(b)
-	f, err := strconv.ParseFloat(s, 64)
-	if err != nil && (!errors.Is(err, strconv.ErrRange) || f == 0) {
-		if hexFloat(s) {
-			f, err = strconv.ParseFloat(s+"p0", 64)
-		}
-		if err != nil {
-			return 0, false
-		}
-	}
-	if math.IsNaN(f) {
-		return 0, false
-	}
-	if errors.Is(err, strconv.ErrRange) {
-		return 0, false // Redis: errno ERANGE with HUGE_VAL
-	}
-	return f, true
+	f, inRange, ok := strtod(b)
+	return f, ok && inRange
 }
 
-// hexFloat reports whether s is hexadecimal without the exponent that strconv wants.
-func hexFloat(s string) bool {
-	if len(s) > 0 && (s[0] == '-' || s[0] == '+') {
-		s = s[1:]
+// strtod reads a float as the C function does, save that it takes no white space and no NaN. What is out of range is
+// infinite or zero.
+func strtod(b []byte) (f float64, inRange, ok bool) {
+	if len(b) == 0 || bytes.IndexByte(b, '_') >= 0 { // to strconv a separator of digits
+		return 0, false, false
 	}
-	if len(s) < 3 || s[0] != '0' || s[1]|0x20 != 'x' {
-		return false
+	s := string(b)
+	hex := isHex(s)
+	if hex && !strings.ContainsAny(s, "pP") {
+		s += "p0" // strconv wants an exponent
 	}
-	for i := 2; i < len(s); i++ {
-		if s[i]|0x20 == 'p' {
-			return false
-		}
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil && !errors.Is(err, strconv.ErrRange) || math.IsNaN(f) {
+		return 0, false, false
 	}
-	return true
+	return f, err == nil && (f != 0 || spellsZero(s, hex)), true
+}
+
+// isHex reports whether s is a hexadecimal number, if it is one.
+func isHex(s string) bool {
+	s = strings.TrimLeft(s, "+-")
+	return len(s) > 2 && s[0] == '0' && s[1]|0x20 == 'x'
+}
+
+// spellsZero reports whether the number s is zero and not just too small.
+func spellsZero(s string, hex bool) bool {
+	exponent := "eE"
+	if hex {
+		exponent = "pP"
+	}
+	if i := strings.IndexAny(s, exponent); i >= 0 {
+		s = s[:i]
+	}
+	return !strings.ContainsAny(s, "123456789abcdefABCDEF")
 }

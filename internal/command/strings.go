@@ -2,11 +2,8 @@
 package command
 
 import (
-	"bytes"
-	"errors"
 	"math"
 	"math/big"
-	"strconv"
 
 	"github.com/redbud-go/redbud/internal/keyspace"
 )
@@ -472,14 +469,19 @@ const (
 	minExponent = -16444
 )
 
+// maxLongDouble is how long the text of a long double may be: MAX_LONG_DOUBLE_CHARS of Redis.
+const maxLongDouble = 5 << 10
+
 // longDouble reads a number with the 64-bit mantissa of x86's long double, and within its range.
 func longDouble(b []byte) (*big.Float, bool) {
-	if _, ok := parseFloat(b); !ok {
-		// What is out of range there need not be so here; what is no number is none here either.
-		if _, err := strconv.ParseFloat(string(b), 64); !errors.Is(err, strconv.ErrRange) || bytes.IndexByte(b, '_') >= 0 {
-			return nil, false
-		}
+	f, inRange, ok := strtod(b)
+	switch {
+	case !ok || len(b) >= maxLongDouble:
+		return nil, false
+	case inRange && math.IsInf(f, 0):
+		return new(big.Float).SetInf(f < 0), true
 	}
+	// What is out of the range of a double need not be out of this one.
 	x, _, err := big.ParseFloat(string(b), 0, 64, big.ToNearestEven)
 	if err != nil {
 		return nil, false

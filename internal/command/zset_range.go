@@ -2,9 +2,6 @@
 package command
 
 import (
-	"errors"
-	"strconv"
-
 	"github.com/redbud-go/redbud/internal/keyspace"
 )
 
@@ -48,11 +45,8 @@ func scoreBound(b []byte) (f float64, open, ok bool) {
 	for len(b) > 1 && (b[0] == ' ' || '\t' <= b[0] && b[0] <= '\r') {
 		b = b[1:]
 	}
-	if f, ok = parseFloat(b); ok {
-		return f, open, true
-	}
-	f, err := strconv.ParseFloat(string(b), 64)
-	return f, open, errors.Is(err, strconv.ErrRange)
+	f, _, ok = strtod(b)
+	return f, open, ok
 }
 
 // lexBounds reads "[a", "(a", "-" and "+".
