@@ -316,3 +316,25 @@ func FuzzReader(f *testing.F) {
 		}
 	})
 }
+
+func TestReleaseGivesTheBufferBackBetweenCallsOnly(t *testing.T) {
+	r := new(Reader)
+	if _, err := readAll(r, "*2\r\n$1\r\na\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	r.Release()
+	if r.Size() == 0 {
+		t.Error("the buffer is gone in the middle of a call")
+	}
+	calls, err := readAll(r, "$1\r\nb\r\n")
+	if err != nil || !equalCalls(calls, words("a,b")) {
+		t.Errorf("calls %q, error %v", calls, err)
+	}
+	r.Release()
+	if r.Size() != 0 {
+		t.Errorf("%d bytes are kept between calls", r.Size())
+	}
+	if calls, err := readAll(r, "PING\r\n"); err != nil || !equalCalls(calls, words("PING")) {
+		t.Errorf("after Release: calls %q, error %v", calls, err)
+	}
+}

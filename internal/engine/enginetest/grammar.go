@@ -272,7 +272,8 @@ func (d *drawer) spoil(words []string, name int) []string {
 		return slices.Insert(words, i, words[i])
 	}
 	// No small positive number: as a time to live it would run out while we look.
-	words[i] = d.one("", "abc", "-1", "0", "1.5x", "nan", "inf", "9223372036854775807", "-9223372036854775808", "9223372036854775808", "(", "[", "NX", "LIMIT")
+	words[i] = d.one("", "abc", "-1", "0", "1.5x", "nan", "inf", "9223372036854775807", "-9223372036854775808", "9223372036854775808", "(", "[", "NX", "LIMIT",
+		"1e400", "1e-400", "-1e-400", "0x10", "0x", "+5", "+inf", "infinity", "-Infinity", "1_0", " 1", "1 ", "1e", ".5", "5.", "-0", "-0.0", "00", "1e5000", "1e-5000")
 	return words
 }
 

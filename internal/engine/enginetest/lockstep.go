@@ -38,31 +38,41 @@ type side interface {
 	run(moves []move) ([]resp.Value, error)
 }
 
-// Lockstep compares an engine with the Redis at addr, whose data is lost, by so many random calls. The seed decides which.
-func Lockstep(t *testing.T, in Instance, addr string, seed uint64, calls int) {
-	d, err := newDrawer(seed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := &lockstep{redis: &redisSide{addr: addr}, engine: &engineSide{in.Engine}}
+// Lockstep compares an engine, whose clock must go right, with the Redis at addr by so many random calls. The seed decides
+// which. The data of both is lost.
+func Lockstep(t *testing.T, e engine.Engine, addr string, seed uint64, calls int) {
+	l := &lockstep{redis: &redisSide{addr: addr}, engine: &engineSide{e}}
 	defer l.redis.close()
-	done := 0
-	for ; done < calls; done += roundCalls {
-		moves, err := d.round()
-		if err != nil {
-			t.Fatal(err)
-		}
-		found, err := l.play(moves)
-		if err != nil {
-			t.Fatalf("seed %d: %v", seed, err)
-		}
-		if found == nil {
-			continue
-		}
-		short := l.shrink(moves, found)
+	done, short, err := l.search(seed, calls)
+	if err != nil {
+		t.Fatalf("seed %d: %v", seed, err)
+	}
+	if short != "" {
 		t.Fatalf("seed %d: after %d calls that agree, these do not:\n\n%s", seed, done, short)
 	}
 	t.Logf("seed %d: %d calls agree", seed, done)
+}
+
+// search makes random calls until so many agree, or some do not: those it returns, few of them, as a session.
+func (l *lockstep) search(seed uint64, calls int) (done int, short string, err error) {
+	d, err := newDrawer(seed)
+	if err != nil {
+		return 0, "", err
+	}
+	for ; done < calls; done += roundCalls {
+		moves, err := d.round()
+		if err != nil {
+			return done, "", err
+		}
+		found, err := l.play(moves)
+		if err != nil {
+			return done, "", err
+		}
+		if found != nil {
+			return done, l.shrink(moves, found), nil
+		}
+	}
+	return done, "", nil
 }
 
 // round draws the calls of one round, in batches.
@@ -280,6 +290,7 @@ func (c canon) text(v *resp.Value) string {
 	}
 	if c.floats && !v.Null && (v.Kind == ',' || v.Kind == '$') {
 		if f, err := strconv.ParseFloat(string(v.Str), 64); err == nil {
+			f += 0 // a negative zero is a zero: whether Redis keeps its sign depends on how it keeps the set
 			return string(v.Kind) + string(resp.AppendDouble(nil, f))
 		}
 	}
