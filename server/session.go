@@ -196,7 +196,13 @@ func (s *session) answer(call engine.Call) {
 		s.reject("NOAUTH Authentication required.")
 	case s.multi && row != nil && row.Flags&command.NoMulti != 0:
 		s.reject("ERR Command not allowed inside a transaction")
-	case s.multi && (row == nil || !answers[row].atOnce):
+	case s.multi && row == nil:
+		if text := s.refusal(call); text != "" {
+			s.reject(text)
+			return
+		}
+		s.enqueue(call)
+	case s.multi && !answers[row].atOnce:
 		s.enqueue(call)
 	case row != nil && row.Flags&command.Session != 0:
 		mark := s.out.Len()
@@ -259,6 +265,9 @@ func (s *session) fault(err error) {
 // failure is the reply to a call of which the engine cannot say what happened.
 func (s *session) failure(err error) string {
 	text := withoutSecrets(err.Error())
+	if s.ctx.Err() != nil {
+		return "ERR " + text // the connection ended the call, not the engine
+	}
 	now, before := s.hub.now(), s.failedAt.Load()
 	if now-before >= int64(time.Second) && s.failedAt.CompareAndSwap(before, now) {
 		s.log.Error("engine failed", "client", s.id, "error", text)

@@ -56,6 +56,19 @@ func (s *session) enqueue(call engine.Call) {
 	s.out.Status("QUEUED")
 }
 
+// refusal asks the engine about a call that the table does not know. "" is for one that may be queued.
+func (s *session) refusal(call engine.Call) string {
+	q, ok := s.engine.(engine.Queuer)
+	if !ok {
+		return "" // on trust: EXEC will tell
+	}
+	text, err := q.Queue(s.ctx, s.db, call)
+	if err != nil {
+		return s.failure(err)
+	}
+	return text
+}
+
 // defaultQueue is the default of client-query-buffer-limit.
 const defaultQueue = 1 << 30
 

@@ -1,0 +1,6 @@
+//go:build !race
+
+package server
+
+// racing is explained in race_test.go.
+const racing = false
