@@ -58,11 +58,11 @@ type object interface {
 	encoding() string
 }
 
-// sweepEvery is how often expired keys are looked for, and sweepFor how long that may hold the lock.
+// How the sweeper looks for expired keys: some 160,000 a second of each database, at a few percent of a processor.
 const (
 	sweepEvery = 100 * time.Millisecond
-	sweepBatch = 20
-	sweepMost  = 50 // batches in a row
+	sweepBatch = 64  // keys looked at while the lock is held, which others wait for
+	sweepMost  = 256 // batches in a row
 )
 
 // New returns an empty store.
@@ -161,7 +161,7 @@ func (s *Store) sweepSome(db int) (more bool) {
 	for _, key := range due {
 		s.tx.lookup(key) // which removes what is expired
 	}
-	return len(due)*4 > seen
+	return len(due)*10 > seen
 }
 
 type watchKey struct {

@@ -141,6 +141,9 @@ func (s *Store) drop(b []byte) {
 	o := s.objects[handle]
 	s.objects[handle] = nil
 	s.free = append(s.free, handle)
+	if len(s.free) == len(s.objects) && len(s.free) > 1024 {
+		s.objects, s.free = nil, nil
+	}
 	o.release(s)
 }
 
