@@ -79,11 +79,11 @@ func New(o Options) (*DB, error) {
 func (o Options) universal() (*goredis.UniversalOptions, error) {
 	switch {
 	case o.Cluster && o.Sentinel != "":
-		return nil, errors.New("Cluster and Sentinel exclude each other")
+		return nil, errors.New("a cluster has no sentinels: Cluster and Sentinel exclude each other")
 	case o.Cluster && o.DB != 0:
 		return nil, errors.New("a cluster has database 0 alone")
 	case o.Socket != "" && (len(o.Hosts) > 0 || o.Cluster || o.Sentinel != ""):
-		return nil, errors.New("Socket is one server, without Hosts, Cluster or Sentinel")
+		return nil, errors.New("a Socket is one server, without Hosts, Cluster or Sentinel")
 	case len(o.Hosts) > 1 && !o.Cluster && o.Sentinel == "":
 		return nil, errors.New("several Hosts need Cluster or Sentinel")
 	}

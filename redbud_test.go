@@ -92,12 +92,12 @@ func TestOptionsOpenWhatURLsDo(t *testing.T) {
 		})
 	}
 	for want, o := range map[string]Options{
-		"unknown engine":       {Engine: "abacus"},
-		"several Hosts":        {Engine: "redis", Hosts: []string{"a", "b"}},
-		"Cluster and Sentinel": {Engine: "redis", Cluster: true, Sentinel: "m"},
-		"database 0 alone":     {Engine: "redis", Cluster: true, DB: 1},
-		"Socket is one server": {Engine: "redis", Socket: "/s", Hosts: []string{"a"}},
-		"WRONGPASS":            {Engine: "redis", Hosts: []string{srv.Addr}, Password: "hunter2"},
+		"unknown engine":         {Engine: "abacus"},
+		"several Hosts":          {Engine: "redis", Hosts: []string{"a", "b"}},
+		"Cluster and Sentinel":   {Engine: "redis", Cluster: true, Sentinel: "m"},
+		"database 0 alone":       {Engine: "redis", Cluster: true, DB: 1},
+		"a Socket is one server": {Engine: "redis", Socket: "/s", Hosts: []string{"a"}},
+		"WRONGPASS":              {Engine: "redis", Hosts: []string{srv.Addr}, Password: "hunter2"},
 	} {
 		if _, err := New(o); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%+v: %v, want %q", o, err, want)

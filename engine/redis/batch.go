@@ -166,6 +166,8 @@ func (e *Engine) block(ctx context.Context, db int, call engine.Call, w *resp.Wr
 	switch {
 	case e.life.Err() != nil:
 		return engine.ErrClosed
+	case err != nil && ctx.Err() != nil:
+		return abandoned{ctx.Err()} // rather than what its connection says about being closed
 	case err != nil:
 		return err
 	}
@@ -347,6 +349,25 @@ func (e *Engine) transaction(ctx context.Context, b *engine.Batch, w *resp.Write
 		return err
 	}
 	return t.merge(p, x, w)
+}
+
+// Queue implements engine.Queuer: Redis itself is asked, in a transaction that is given up.
+func (e *Engine) Queue(ctx context.Context, db int, call engine.Call) (refusal string, err error) {
+	if wayOf(call) == session {
+		return "ERR Command not allowed inside a transaction", nil
+	}
+	c, err := e.home(ctx, db, guardProto, []engine.Call{call})
+	if err != nil {
+		return "", err
+	}
+	x := newExchange(ctx, []engine.Call{words("MULTI"), call, words("DISCARD")})
+	if err := e.await(ctx, func() error { return x.on(ctx, c) }, nil); err != nil {
+		return "", err
+	}
+	if x.reply(1)[0] == '-' {
+		refusal = refusalOf(x.reply(1)).Error()
+	}
+	return refusal, nil
 }
 
 // merge writes a reply for each call of the batch, the session's in their places.

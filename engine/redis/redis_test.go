@@ -133,6 +133,23 @@ func TestTransactionRunsAsOne(t *testing.T) {
 	expect(t, e, batch("GET k"), "$1\r\n2\r\n")
 }
 
+func TestQueueAsksWithoutRunning(t *testing.T) {
+	e := open(t, testenv.SharedRedis(t).URL())
+	do(t, e, 2, batch("DEL pf"))
+	for line, want := range map[string]string{
+		"PFADD pf a":  "",
+		"PFADD":       "ERR wrong number of arguments for 'pfadd' command",
+		"NOSUCH x":    "ERR unknown command 'NOSUCH', with args beginning with: 'x' ",
+		"SUBSCRIBE x": "ERR Command not allowed inside a transaction",
+		"DISCARD":     "ERR Command not allowed inside a transaction",
+	} {
+		if got, err := e.Queue(t.Context(), 0, batch(line).Calls[0]); got != want || err != nil {
+			t.Errorf("%s: %q, %v, want %q", line, got, err, want)
+		}
+	}
+	expect(t, e, batch("EXISTS pf"), ":0\r\n")
+}
+
 func TestSessionAnswersItsCallsInPlace(t *testing.T) {
 	e := open(t, testenv.SharedRedis(t).URL())
 	do(t, e, 2, batch("FLUSHALL"))

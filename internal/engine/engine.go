@@ -57,6 +57,13 @@ type Engine interface {
 	Close() error
 }
 
+// Queuer is an Engine that knows commands which the table does not.
+type Queuer interface {
+	// Queue asks whether a call could stand in a transaction, without running it. refusal is the error reply that it
+	// would get between MULTI and EXEC, "" for none.
+	Queue(ctx context.Context, db int, call Call) (refusal string, err error)
+}
+
 var (
 	// ErrClosed is the error of every call on an engine after its Close.
 	ErrClosed = errors.New("engine is closed")
