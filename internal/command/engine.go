@@ -143,23 +143,28 @@ func (e *Engine) run(ctx context.Context, c *Ctx, b *engine.Batch, a keyspace.Ac
 	if err != nil {
 		return err
 	}
+	committed := false
+	defer func() { // after a panic too: whoever recovers must not find the keyspace locked
+		if !committed {
+			tx.Rollback()
+		}
+	}()
 	c.Tx, c.DB, c.Now = tx, b.DB, a.Now
 	if b.Guard != nil {
 		changed, err := b.Guard.(guard).Changed(tx)
-		if err == nil && changed {
-			err = engine.ErrChanged
-		}
 		if err != nil {
-			tx.Rollback()
 			return err
+		}
+		if changed {
+			return engine.ErrChanged
 		}
 	}
 	for i, call := range b.Calls {
 		if err := e.call(c, c.rows[i], call); err != nil {
-			tx.Rollback()
 			return err
 		}
 	}
+	committed = true
 	return tx.Commit()
 }
 
