@@ -34,6 +34,7 @@ var allowed = map[string][]string{
 	"internal/resp":               {},
 	"internal/testenv":            {},
 	"internal/bench":              {"internal/testenv"},
+	"internal/softwaretest":       {},
 	"internal/docgen":             {"internal/command"},
 }
 

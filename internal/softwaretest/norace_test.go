@@ -1,0 +1,5 @@
+//go:build !race
+
+package softwaretest
+
+const racing = false
