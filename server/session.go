@@ -86,6 +86,11 @@ func (s *session) turn(now int64) (more bool) {
 			break
 		}
 		row := command.Commands.Lookup(call[0])
+		if row == nil && fromBrowser(call[0]) {
+			s.run()
+			s.fault(errBrowser)
+			break
+		}
 		if s.plain && (row == nil || row.Flags&command.Session == 0) {
 			s.batch.Calls = append(s.batch.Calls, call)
 			s.row = row
@@ -250,6 +255,13 @@ func (s *session) Run(call engine.Call, w *resp.Writer) {
 	}
 	a.run(s, call, w)
 }
+
+// errBrowser ends a session without a reply, as in Redis.
+var errBrowser = errors.New("POST or Host: instead of a command: perhaps a web page that attacks servers on its reader's machine")
+
+// fromBrowser reports whether a call is a line of an HTTP request. Any web page can make a browser POST to a server on
+// the browser's own machine, and the lines of the body would run as calls.
+func fromBrowser(name []byte) bool { return is(name, "post") || is(name, "host:") }
 
 // fault ends the session of a peer that broke the protocol.
 func (s *session) fault(err error) {

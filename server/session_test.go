@@ -221,6 +221,22 @@ func TestProtocolErrorsEndTheSessionAfterWhatCameBefore(t *testing.T) {
 	}
 }
 
+func TestABrowserRunsNoCommands(t *testing.T) {
+	for request, want := range map[string]string{
+		"POST / HTTP/1.1\r\n\r\nSET k v\r\n":                       "",
+		"GET a\r\nHost: localhost\r\n\r\nSET k v\r\n":              "$-1\r\n",
+		"MULTI\r\nGET a\r\nhOST: localhost\r\nSET k v\r\nEXEC\r\n": "+OK\r\n+QUEUED\r\n",
+		"*1\r\n$4\r\npost\r\nSET k v\r\n":                          "",
+	} {
+		e := newMemory(t)
+		p := newPeer(t, e, Options{})
+		if got := p.raw(request); got != want || !p.over() || p.dropped == nil {
+			t.Errorf("%q gets %q, want %q; over: %t, dropped for %v", request, got, want, p.over(), p.dropped)
+		}
+		newPeer(t, e, Options{}).do("EXISTS k", ":0")
+	}
+}
+
 func TestAPipelineOfAllSessionCommandsGetsOneReplyEach(t *testing.T) {
 	// QUIT comes last; CLIENT REPLY OFF and SKIP are tested on their own.
 	lines := `AUTH default x; CLIENT GETNAME; CLIENT HELP; CLIENT ID; CLIENT INFO; CLIENT KILL 1.2.3.4:5; CLIENT KILL ID 99
