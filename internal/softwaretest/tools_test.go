@@ -173,13 +173,17 @@ func TestRedisBenchmarkRunsAllItsTests(t *testing.T) {
 	}
 	onEachFront(t, func(t *testing.T, addr string) {
 		real := testenv.Redis(t).Addr
+		n := " -n 1000 "
+		if racing {
+			n = " -n 200 " // it is many times slower
+		}
 		for args, tests := range map[string]int{
-			"-n 1000 -P 1":                     20,
-			"-n 2000 -P 16":                    20,
-			"-n 2000 -P 16 -3":                 20,
-			"-n 1000 -r 1000 -c 10 --dbnum 2":  20,
-			"-n 1000 -t set,lpush --threads 2": 2, // with threads a test takes a quarter of a second
-			"-n 1000 -r 1000 hset h:__rand_int__ f:__rand_int__ v": 1,
+			n + "-P 1":                     20,
+			n + "-P 16":                    20,
+			n + "-P 16 -3":                 20,
+			n + "-r 1000 -c 10 --dbnum 2":  20,
+			n + "-t set,lpush --threads 2": 2, // with threads a test takes a quarter of a second
+			n + "-r 1000 hset h:__rand_int__ f:__rand_int__ v": 1,
 		} {
 			want, got := names(t, real, strings.Fields(args)...), names(t, addr, strings.Fields(args)...)
 			if len(want) != tests || !slices.Equal(got, want) {
