@@ -3,6 +3,7 @@ package memstore
 import (
 	"fmt"
 	"hash/maphash"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -86,9 +87,9 @@ func (x *tableUnderTest) check(t interface{ Fatalf(string, ...any) }) {
 var hashes = map[string]func(seed maphash.Seed, name string) uint64{
 	"as they are": func(seed maphash.Seed, name string) uint64 { return maphash.Bytes(seed, []byte(name)) },
 	"few tags": func(seed maphash.Seed, name string) uint64 {
-		return maphash.Bytes(seed, []byte(name))&^tagMask | uint64(len(name)%3)
+		return maphash.Bytes(seed, []byte(name)) &^ (tagMask >> 6)
 	},
-	"last places": func(seed maphash.Seed, name string) uint64 { return maphash.Bytes(seed, []byte(name)) | tagMask&^0xff },
+	"last places": func(seed maphash.Seed, name string) uint64 { return maphash.Bytes(seed, []byte(name)) | 3<<(tagBits-2) },
 }
 
 func TestTableHoldsWhatAMapHolds(t *testing.T) {
@@ -97,7 +98,7 @@ func TestTableHoldsWhatAMapHolds(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
 				x := newTableUnderTest(hash)
 				names := func(t *rapid.T) []string {
-					first, n := rapid.IntRange(0, 3000).Draw(t, "first"), rapid.IntRange(1, 300).Draw(t, "run")
+					first, n := rapid.IntRange(0, 1500).Draw(t, "first"), rapid.IntRange(1, 300).Draw(t, "run")
 					all := make([]string, n)
 					for i := range all {
 						all[i] = fmt.Sprint("name", first+i)
@@ -105,7 +106,7 @@ func TestTableHoldsWhatAMapHolds(t *testing.T) {
 					return all
 				}
 				t.Repeat(map[string]func(*rapid.T){
-					"": func(t *rapid.T) { x.check(t) },
+					"check": func(t *rapid.T) { x.check(t) }, // now and then: it takes long where hashes collide
 					"add": func(t *rapid.T) {
 						for _, name := range names(t) {
 							x.add(name)
@@ -117,7 +118,8 @@ func TestTableHoldsWhatAMapHolds(t *testing.T) {
 						}
 					},
 				})
-				for _, name := range slices.Collect(keysOf(x.want)) {
+				x.check(t)
+				for _, name := range slices.Collect(maps.Keys(x.want)) {
 					x.drop(t, name)
 				}
 				if x.n != 0 || x.dir != nil || x.arena.bytes != 0 {
@@ -125,16 +127,6 @@ func TestTableHoldsWhatAMapHolds(t *testing.T) {
 				}
 			})
 		})
-	}
-}
-
-func keysOf(m map[string]ref) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		for name := range m {
-			if !yield(name) {
-				return
-			}
-		}
 	}
 }
 

@@ -166,7 +166,7 @@ func entry(tx keyspace.Tx, key string) keyspace.Entry {
 	return must(tx.Entries(bs(key), nil))[0]
 }
 
-// live are the sizes of databases 0 and 1.
+// sizes are how many keys databases 0 and 1 hold.
 func sizes(tx keyspace.Tx) [2]int {
 	var n [2]int
 	for db := range n {

@@ -73,10 +73,9 @@ var stringCases = []testCase{
 			for _, name := range names {
 				put(tx, name, "value of "+name)
 			}
-			got := must(tx.Get(bs(names...), nil))
 			fill(tx)
-			got = must(tx.Get(bs(names...), nil))
-			_ = must(tx.Entries(bs(names...), nil))
+			got := must(tx.Get(bs(names...), nil))
+			must(tx.Entries(bs(names...), nil))
 			must(tx.Touch(bs(names...)))
 			for i, name := range names {
 				s.equal(name, string(got[i]), "value of "+name)
