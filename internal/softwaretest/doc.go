@@ -2,5 +2,5 @@
 // a stranger does to it. redis-cli, redis-benchmark, redis for Python and go-redis talk to `redbud serve` over TCP, and
 // where their output says how it should be, the same is done to a real redis-server.
 //
-// There is nothing here but tests. They import nothing of redbud that runs.
+// There is nothing here but tests. Of redbud they import testenv alone.
 package softwaretest
