@@ -109,7 +109,7 @@ func (t *turn) add(cmd redis.Cmder) error {
 // fits reports whether the engine can run the last call that was added, and nothing but the engine is needed for it.
 func (t *turn) fits() bool {
 	row := command.Commands.Lookup(t.calls[len(t.calls)-1][0])
-	return row != nil && row.Subs == nil && row.Flags&(command.Session|command.Blocking) == 0
+	return row != nil && row.Subs == nil && row.Flags&command.Session == 0
 }
 
 // run runs the calls that were added.
@@ -120,7 +120,7 @@ func (l *lane) run(ctx context.Context, t *turn, atomic bool) error {
 	if l.closed.Load() {
 		return redis.ErrClosed
 	}
-	t.batch = engine.Batch{DB: l.db, Calls: t.calls, Atomic: atomic}
+	t.batch = engine.Batch{DB: l.db, Calls: t.calls, Atomic: atomic, Wait: true}
 	err := l.engine.Do(ctx, &t.batch, &t.w)
 	if errors.Is(err, engine.ErrClosed) {
 		return redis.ErrClosed

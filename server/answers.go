@@ -27,6 +27,7 @@ var answers = byRow(map[string]answer{
 	"client|reply":    {run: clientReply},
 	"client|setinfo":  {run: clientSetInfo},
 	"client|setname":  {run: clientSetName},
+	"client|unblock":  {run: clientUnblock},
 	"discard":         {run: discard, atOnce: true},
 	"exec":            {run: exec, atOnce: true},
 	"hello":           {run: hello},

@@ -128,6 +128,31 @@ type killFilter struct {
 	age         int64 // at least so many seconds old
 }
 
+func clientUnblock(s *session, call engine.Call, w *resp.Writer) {
+	why := engine.ErrTimeout
+	switch {
+	case len(call) == 3, len(call) == 4 && is(call[3], "timeout"):
+	case len(call) == 4 && is(call[3], "error"):
+		why = engine.ErrUnblocked
+	case len(call) == 4:
+		w.Error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")
+		return
+	default:
+		w.Error(errSyntax)
+		return
+	}
+	id, ok := resp.ParseInt(call[2])
+	if !ok {
+		w.Error("ERR value is not an integer or out of range")
+		return
+	}
+	if c := s.hub.find(id); c != nil && c.wake(why) {
+		w.Int(1)
+		return
+	}
+	w.Int(0)
+}
+
 func clientKill(s *session, call engine.Call, w *resp.Writer) {
 	if len(call) == 3 {
 		if s.killAll(killFilter{addr: string(call[2])}) == 0 {

@@ -136,7 +136,11 @@ func (s *Server) unixSocket() string {
 func (s *Server) infoClients(f *command.Fields) error {
 	var input, output int64
 	clients := s.hub.all()
+	blocked := int64(0)
 	for _, c := range clients {
+		if c.waiting() {
+			blocked++
+		}
 		input, output = max(input, c.input.Load()), max(output, c.pending.Load())
 	}
 	f.Int("connected_clients", int64(len(clients)))
@@ -144,7 +148,7 @@ func (s *Server) infoClients(f *command.Fields) error {
 	f.Int("maxclients", s.maxClients.Load())
 	f.Int("client_recent_max_input_buffer", input)
 	f.Int("client_recent_max_output_buffer", output)
-	f.Int("blocked_clients", 0)
+	f.Int("blocked_clients", blocked)
 	f.Int("tracking_clients", 0)
 	f.Int("clients_in_timeout_table", 0)
 	f.Int("total_blocking_keys", 0)

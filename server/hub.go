@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"sync"
@@ -88,8 +89,9 @@ type client struct {
 	pending atomic.Int64 // bytes of replies that the peer is slow to take; small ones do not count
 	killed  atomic.Bool
 
-	mu    sync.Mutex // guards shown
-	shown state
+	mu      sync.Mutex // guards what follows
+	shown   state
+	unblock context.CancelCauseFunc // ends the wait of the call that waits; nil: none does
 }
 
 // state is what session commands change. The session owns its copy and shows another to the hub.
@@ -106,6 +108,32 @@ type state struct {
 	noEvict    bool
 	noTouch    bool
 	ending     bool // closes when its replies are out
+}
+
+// blocked notes how the call that waits can be ended; nil: none waits any more.
+func (c *client) blocked(unblock context.CancelCauseFunc) {
+	c.mu.Lock()
+	c.unblock = unblock
+	c.mu.Unlock()
+}
+
+// waiting reports whether a call waits.
+func (c *client) waiting() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.unblock != nil
+}
+
+// wake ends the wait of a call for a reason; false if none waits.
+func (c *client) wake(why error) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.unblock == nil {
+		return false
+	}
+	c.unblock(why)
+	c.unblock = nil
+	return true
 }
 
 // show lets others see a new state.
@@ -130,7 +158,7 @@ func (c *client) flags(st *state) string {
 	for _, flag := range [...]struct {
 		letter byte
 		on     bool
-	}{{'x', st.multi}, {'d', st.dirty}, {'c', st.ending}, {'A', c.killed.Load()}, {'U', c.unix}, {'e', st.noEvict}, {'T', st.noTouch}} {
+	}{{'b', c.waiting()}, {'x', st.multi}, {'d', st.dirty}, {'c', st.ending}, {'A', c.killed.Load()}, {'U', c.unix}, {'e', st.noEvict}, {'T', st.noTouch}} {
 		if flag.on {
 			f = append(f, flag.letter)
 		}

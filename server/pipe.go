@@ -18,7 +18,8 @@ import (
 type PipeConn struct {
 	front   front
 	session session
-	ctx     turnContext
+	ctx     turnContext // of the calls of one Write
+	life    turnContext // of calls that wait, which no Write waits for; ends with the connection
 
 	turns sync.Mutex // held by a Write: one runs at a time. Taken before mu
 	gone  bool       // guarded by turns: the session has ended
@@ -50,6 +51,10 @@ func Pipe(e engine.Engine, o Options) *PipeConn {
 func (p *PipeConn) Write(b []byte) (int, error) {
 	p.turns.Lock()
 	err := p.run(b)
+	if p.session.waits && err == nil {
+		go p.goOn() // which lets others write when it is done
+		return len(b), nil
+	}
 	p.turns.Unlock()
 	p.leave()
 	if err != nil {
@@ -70,7 +75,7 @@ func (p *PipeConn) run(b []byte) error {
 	if err := s.in.Feed(b); err != nil {
 		s.fault(err)
 	}
-	for more := true; more; {
+	for more := true; more && !s.waits; {
 		more = s.turn(s.hub.now())
 		p.hand()
 	}
@@ -82,6 +87,25 @@ func (p *PipeConn) run(b []byte) error {
 		return os.ErrDeadlineExceeded
 	}
 	return nil
+}
+
+// goOn runs what a Write has left: the call that waits, and those behind it.
+func (p *PipeConn) goOn() {
+	s := &p.session
+	s.ctx = &p.life
+	for more := true; more; {
+		if s.waits {
+			s.wait(&p.life)
+		}
+		more = s.turn(s.hub.now())
+		p.hand()
+	}
+	s.ctx = &p.ctx
+	if s.ended {
+		p.stopped.Store(true)
+	}
+	p.turns.Unlock()
+	p.leave()
 }
 
 // hand gives the replies of a turn to Read.
@@ -161,6 +185,7 @@ func (p *PipeConn) Close() error {
 func (p *PipeConn) stop() {
 	p.stopped.Store(true)
 	p.ctx.cancel()
+	p.life.cancel()
 	p.mu.Lock()
 	p.ended = true
 	p.mu.Unlock()

@@ -227,10 +227,11 @@ func (s *Server) lookAfter() {
 		s.each(func(c *conn) {
 			idle := now - c.seen.Load()
 			switch {
+			case c.waiting():
 			case timeout > 0 && idle > timeout:
 				c.kill()
 			case idle > int64(silentFor) && c.memory() > silentKeep:
-				c.wake()
+				c.rouse()
 			}
 		})
 	}
@@ -240,7 +241,7 @@ func (s *Server) lookAfter() {
 // their replies. When the context ends they are closed as they are, and its error is returned.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stopAccepting()
-	s.each((*conn).wake)
+	s.each((*conn).rouse)
 	done := make(chan struct{})
 	go func() {
 		s.conns.Wait()

@@ -444,12 +444,12 @@ func TestSilentConnectionsGiveTheirBuffersBackAndGoOn(t *testing.T) {
 	w := r.dial()
 	w.do("SET k "+strings.Repeat("x", 100<<10), "+OK")
 	c := r.hub.find(1)
-	r.each((*conn).wake) // as the janitor does after a while
+	r.each((*conn).rouse) // as the janitor does after a while
 	eventually(t, "the buffers are gone", func() bool { return c.memory() == 0 })
 	w.do("STRLEN k", ":102400")
 	w.send("*2\r\n$6\r\nSTR")
 	eventually(t, "half a call has come", func() bool { return c.input.Load() > 0 })
-	r.each((*conn).wake)
+	r.each((*conn).rouse)
 	w.send("LEN\r\n$1\r\nk\r\n")
 	w.expect(":102400\r\n")
 }

@@ -31,7 +31,8 @@ type session struct {
 
 	in    resp.Reader
 	out   resp.Writer
-	batch engine.Batch // the calls gathered since the last run
+	batch engine.Batch // the calls gathered since the last run; while waits, those from the one that waits on
+	later engine.Call  // a call of the session that comes after them
 	most  int          // of calls in a batch; follows the size of the replies
 	row   *command.Command
 
@@ -44,6 +45,8 @@ type session struct {
 	skipThis      bool // CLIENT REPLY SKIP came before this call,
 	skipNext      bool // or is this call
 	dropped       error
+	waits         bool // the first call of batch would wait: the transport calls wait before the next turn
+	hushed        bool // and its reply is to be skipped
 
 	state
 	queue   queue
@@ -72,23 +75,27 @@ func (s *session) end() {
 func (s *session) over() bool { return s.ended || s.killed.Load() }
 
 // turn runs the calls that are buffered and appends their replies to out. It returns true when it stopped because
-// the replies have piled up: the transport writes them out and calls it again. now is in the hub's time.
+// the replies have piled up, or because a call would wait: the transport writes them out, calls wait if waits says so, and
+// calls it again. now is in the hub's time.
 func (s *session) turn(now int64) (more bool) {
 	s.seen.Store(now)
 	s.in.Limits = resp.Limits{Bulk: int(s.maxBulk.Load()), QueryBuffer: int(s.maxQuery.Load())}
-	for !s.over() {
-		call, ok, err := s.in.Next()
+	s.run() // what a call that waited has left behind
+	for !s.waits && !s.over() {
+		call, ok, err := s.next()
 		if !ok {
-			s.run()
-			if err != nil {
+			if s.run(); err != nil && !s.waits {
 				s.fault(err)
 			}
 			break
 		}
 		row := command.Commands.Lookup(call[0])
 		if row == nil && fromBrowser(call[0]) {
-			s.run()
-			s.fault(errBrowser)
+			if s.run(); s.waits {
+				s.later = call
+			} else {
+				s.fault(errBrowser)
+			}
 			break
 		}
 		if s.plain && (row == nil || row.Flags&command.Session == 0) {
@@ -98,8 +105,9 @@ func (s *session) turn(now int64) (more bool) {
 				continue
 			}
 			s.run()
+		} else if s.run(); s.waits {
+			s.later = call
 		} else {
-			s.run()
 			s.single(call)
 		}
 		if len(s.out.Buf) >= flushSize {
@@ -108,7 +116,16 @@ func (s *session) turn(now int64) (more bool) {
 		}
 	}
 	s.publish()
-	return more
+	return more || s.waits
+}
+
+// next returns the next call that is buffered.
+func (s *session) next() (call engine.Call, ok bool, err error) {
+	if s.later != nil {
+		call, s.later = s.later, nil
+		return call, true, nil
+	}
+	return s.in.Next()
 }
 
 // publish lets others see what the turn did, where that is something new: storing what is shared costs more than
@@ -131,12 +148,15 @@ func (s *session) publish() {
 // run hands the gathered calls to the engine.
 func (s *session) run() {
 	n := len(s.batch.Calls)
-	if n == 0 {
+	if n == 0 || s.waits {
 		return
 	}
 	mark := s.out.Len()
 	s.batch.DB = s.db
-	if err := s.engine.Do(s.ctx, &s.batch, &s.out); err != nil {
+	err := s.engine.Do(s.ctx, &s.batch, &s.out)
+	if errors.Is(err, engine.ErrWouldWait) {
+		s.waits, n = true, s.batch.Done
+	} else if err != nil {
 		text := s.failure(err)
 		for range n {
 			s.out.Error(text)
@@ -153,8 +173,32 @@ func (s *session) run() {
 	if s.mute {
 		s.out.Truncate(mark)
 	}
-	clear(s.batch.Calls) // they would pin the buffer that they were read into
-	s.batch.Calls = s.batch.Calls[:0]
+	s.forget(n)
+}
+
+// forget drops the first n gathered calls: they would pin the buffer that they were read into.
+func (s *session) forget(n int) {
+	left := copy(s.batch.Calls, s.batch.Calls[n:])
+	clear(s.batch.Calls[left:])
+	s.batch.Calls = s.batch.Calls[:left]
+}
+
+// wait runs the call that would wait, to its end or that of the context. The transport has written out what was there.
+func (s *session) wait(ctx context.Context) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	s.blocked(cancel)
+	defer s.blocked(nil)
+	mark := s.out.Len()
+	b := engine.Batch{DB: s.db, Calls: s.batch.Calls[:1], Wait: true, Session: s}
+	if err := s.engine.Do(ctx, &b, &s.out); err != nil {
+		s.out.Error(s.failure(err))
+	}
+	if s.mute || s.hushed {
+		s.out.Truncate(mark)
+	}
+	s.waits, s.hushed = false, false
+	s.forget(1)
 }
 
 // single answers one call, looking at all of the session's state.
@@ -164,6 +208,7 @@ func (s *session) single(call engine.Call) {
 	s.answer(call)
 	if s.mute || s.skipThis || s.skipNext {
 		s.out.Truncate(mark)
+		s.hushed = s.waits
 	}
 	s.settle()
 }

@@ -91,6 +91,10 @@ func (e *Engine) pipeline(ctx context.Context, b *engine.Batch, w *resp.Writer) 
 		}
 		from = i + 1
 		if how == alone {
+			if !b.Wait {
+				b.Done = i
+				return engine.ErrWouldWait
+			}
 			if err := e.block(ctx, db, call, w); err != nil {
 				return err
 			}
@@ -166,6 +170,12 @@ func (e *Engine) block(ctx context.Context, db int, call engine.Call, w *resp.Wr
 	switch {
 	case e.life.Err() != nil:
 		return engine.ErrClosed
+	case err != nil && errors.Is(context.Cause(ctx), engine.ErrTimeout):
+		w.NullArray()
+		return nil
+	case err != nil && errors.Is(context.Cause(ctx), engine.ErrUnblocked):
+		w.Error("UNBLOCKED client unblocked via CLIENT UNBLOCK")
+		return nil
 	case err != nil && ctx.Err() != nil:
 		return abandoned{ctx.Err()} // rather than what its connection says about being closed
 	case err != nil:

@@ -177,11 +177,15 @@ func (e *Engine) Do(ctx context.Context, b *engine.Batch, w *resp.Writer) error 
 	if b.Atomic || b.Guard != nil {
 		run = e.transaction
 	}
-	if err := run(ctx, b, w); err != nil {
+	b.Done = 0
+	err := run(ctx, b, w)
+	switch {
+	case err == nil:
+		b.Done = len(b.Calls)
+	case !errors.Is(err, engine.ErrWouldWait):
 		w.Truncate(mark)
-		return err
 	}
-	return nil
+	return err
 }
 
 // Close closes the client and all connections, and waits for the exchanges that are under way to notice.

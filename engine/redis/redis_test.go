@@ -38,7 +38,7 @@ func open(t *testing.T, url string) *Engine {
 
 // batch makes calls of lines of words.
 func batch(lines ...string) *engine.Batch {
-	b := &engine.Batch{}
+	b := &engine.Batch{Wait: true}
 	for _, l := range lines {
 		b.Calls = append(b.Calls, words(strings.Fields(l)...))
 	}

@@ -30,6 +30,8 @@ var connectionCommands = []*Command{
 				Usage: "<ON | OFF | SKIP>", Doc: "Instructs the server whether to reply to commands."},
 			{Name: "setinfo", Arity: 4, Flags: Session | NoScript | Loading | Stale, Since: "7.2.0",
 				Usage: "<LIB-NAME libname | LIB-VER libver>", Doc: "Sets information specific to the client or connection."},
+			{Name: "unblock", Arity: -3, Flags: Session | Admin | NoScript | Loading | Stale, Since: "5.0.0",
+				Usage: "client-id [TIMEOUT | ERROR]", Doc: "Ends the wait of another client's command."},
 			{Name: "setname", Arity: 3, Flags: Session | NoScript | Loading | Stale, Since: "2.6.9",
 				Usage: "connection-name", Doc: "Sets the connection name."},
 		}},

@@ -83,6 +83,9 @@ type Ctx struct {
 
 	rows   []*Command
 	events []Event
+
+	blockable bool    // the call may wait
+	awaits    awaited // what it waits for
 }
 
 // newCtx returns a context that an engine runs batches with.

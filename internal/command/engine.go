@@ -29,6 +29,7 @@ type Engine struct {
 	now      func() time.Time
 	onEvent  func(Event)
 	needKeys bool
+	blocked  atomic.Int64 // calls that wait
 	contexts sync.Pool
 	table    *Table // Commands, for commands about commands: they stand in it and cannot name it
 
@@ -78,26 +79,41 @@ func (e *Engine) Do(ctx context.Context, b *engine.Batch, w *resp.Writer) error 
 	mark := w.Len()
 	access := e.prepare(c, b)
 	c.W, c.Session = w, b.Session
-	err := keyspace.ErrConflict
-	for try := 0; try < maxRetries && errors.Is(err, keyspace.ErrConflict); try++ {
-		if try > 0 {
-			e.conflicts.Add(1)
-			w.Truncate(mark)
-			c.events = c.events[:0]
+	b.Done = 0
+	err := e.segment(ctx, c, b, access)
+	for errors.Is(err, engine.ErrWouldWait) && b.Wait {
+		if err = e.wait(ctx, c, b, access); err == nil && b.Done < len(b.Calls) {
+			access.Now = e.now().UnixMilli()
+			err = e.segment(ctx, c, b, access)
 		}
-		err = e.run(ctx, c, b, access)
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, engine.ErrWouldWait) {
 		w.Truncate(mark)
 		err = e.failure("run batch", err)
 	} else {
-		e.Info.Called(len(b.Calls))
+		e.Info.Called(b.Done)
 		for _, event := range c.events {
 			e.onEvent(event)
 		}
 	}
 	c.release()
 	e.contexts.Put(c)
+	return err
+}
+
+// segment runs calls in a transaction, from the first that is not answered to the end or to one that would wait, which it
+// tells by ErrWouldWait.
+func (e *Engine) segment(ctx context.Context, c *Ctx, b *engine.Batch, a keyspace.Access) error {
+	mark, done, events := c.W.Len(), b.Done, len(c.events)
+	err := keyspace.ErrConflict
+	for try := 0; try < maxRetries && errors.Is(err, keyspace.ErrConflict); try++ {
+		if try > 0 {
+			e.conflicts.Add(1)
+			c.W.Truncate(mark)
+			b.Done, c.events = done, c.events[:events]
+		}
+		err = e.run(ctx, c, b, a)
+	}
 	return err
 }
 
@@ -110,6 +126,7 @@ func (c *Ctx) release() {
 	clear(c.events)
 	c.events = c.events[:0]
 	c.rows = c.rows[:0]
+	c.awaits = awaited{}
 	c.zset.release()
 	if cap(c.values) > 1<<16 { // a giant MGET must not pin its scratch for ever
 		c.values, c.entries, c.bools, c.floats, c.num = nil, nil, nil, nil, nil
@@ -159,9 +176,24 @@ func (e *Engine) run(ctx context.Context, c *Ctx, b *engine.Batch, a keyspace.Ac
 			return engine.ErrChanged
 		}
 	}
-	for i, call := range b.Calls {
-		if err := e.call(c, c.rows[i], call); err != nil {
+	c.blockable = !b.Atomic
+	for b.Done < len(b.Calls) {
+		err := e.call(c, c.rows[b.Done], b.Calls[b.Done])
+		if errors.Is(err, errBlocked) {
+			committed = true
+			if err := tx.Commit(); err != nil {
+				return err
+			}
+			return engine.ErrWouldWait
+		}
+		if err != nil {
 			return err
+		}
+		b.Done++
+		if !b.Atomic {
+			if err := tx.Settle(); err != nil {
+				return err
+			}
 		}
 	}
 	committed = true
@@ -182,12 +214,20 @@ func (e *Engine) call(c *Ctx, row *Command, call engine.Call) error {
 	if err == nil {
 		return nil
 	}
+	return e.refuse(c, mark, err)
+}
+
+// refuse makes the reply, which begins at mark, of a refusal. Any other error it returns.
+func (e *Engine) refuse(c *Ctx, mark int, err error) error {
+	if err == nil {
+		return nil
+	}
+	c.W.Truncate(mark)
 	r, ok := refusal(err)
 	if !ok {
 		return err
 	}
 	e.Info.Refused(string(r))
-	c.W.Truncate(mark)
 	c.W.Error(string(r))
 	return nil
 }

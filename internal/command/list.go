@@ -1,14 +1,32 @@
-// Lists: values in order, quick to reach at both ends. The commands that wait stand elsewhere.
+// Lists: values in order, quick to reach at both ends.
 package command
 
 import (
 	"bytes"
 	"math"
+	"time"
 
 	"github.com/redbud-go/redbud/internal/keyspace"
 )
 
 var listCommands = []*Command{
+	{Name: "blmove", Arity: 6, Flags: Write | DenyOOM | NoScript | Blocking, Keys: twoKeys, Group: "list", Since: "6.2.0",
+		Usage: "source destination <LEFT | RIGHT> <LEFT | RIGHT> timeout",
+		Doc:   "Moves an element from one list to another; waits for one where there is none.",
+		Run:   func(c *Ctx) error { return c.ends((*Ctx).bmove) }},
+	{Name: "blmpop", Arity: -5, Flags: Write | Blocking, Keys: Keys{NumKeys: 2}, Group: "list", Since: "7.0.0",
+		Usage: "timeout numkeys key [key ...] <LEFT | RIGHT> [COUNT count]",
+		Doc:   "Takes elements from the first list that has any; waits for one where none has.", Run: blmpop},
+	{Name: "blpop", Arity: -3, Flags: Write | NoScript | Blocking, Keys: Keys{First: 1, Last: -2, Step: 1}, Group: "list", Since: "2.0.0",
+		Usage: "key [key ...] timeout", Doc: "Takes the first element of the first list that has any; waits for one where none has.",
+		Run: func(c *Ctx) error { return c.bpop(keyspace.Left) }},
+	{Name: "brpop", Arity: -3, Flags: Write | NoScript | Blocking, Keys: Keys{First: 1, Last: -2, Step: 1}, Group: "list", Since: "2.0.0",
+		Usage: "key [key ...] timeout", Doc: "Takes the last element of the first list that has any; waits for one where none has.",
+		Run: func(c *Ctx) error { return c.bpop(keyspace.Right) }},
+	{Name: "brpoplpush", Arity: 4, Flags: Write | DenyOOM | NoScript | Blocking, Keys: twoKeys, Group: "list", Since: "2.2.0",
+		Usage: "source destination timeout",
+		Doc:   "Moves the last element of a list to the head of another; waits for one where there is none.",
+		Run:   func(c *Ctx) error { return c.bmove(keyspace.Right, keyspace.Left) }},
 	{Name: "lindex", Arity: 3, Flags: ReadOnly, Keys: oneKey, Group: "list", Since: "1.0.0",
 		Usage: "key index", Doc: "Returns the element of a list at an index.", Run: lindex},
 	{Name: "linsert", Arity: 5, Flags: Write | DenyOOM, Keys: oneKey, Group: "list", Since: "2.2.0",
@@ -171,15 +189,17 @@ func (c *Ctx) popArray(l keyspace.ListKey, key []byte, end keyspace.End, n int) 
 	return c.removed(EventList, popEvent(end), key, l)
 }
 
-func lmpop(c *Ctx) error {
-	numKeys, err := c.atLeastOne(1, "numkeys")
+// lmpop is LMPOP and BLMPOP, whose number of keys is argument i. nothing ends it where there is no list.
+func (c *Ctx) lmpop(i int, nothing func(keys [][]byte) error) error {
+	numKeys, err := c.atLeastOne(i, "numkeys")
 	if err != nil {
 		return err
 	}
-	if numKeys >= len(c.Args)-2 {
+	if numKeys >= len(c.Args)-i-1 {
 		return ErrSyntax
 	}
-	i := 2 + numKeys
+	keys := c.Args[i+1 : i+1+numKeys]
+	i += 1 + numKeys
 	end, err := c.end(i)
 	if err != nil {
 		return err
@@ -194,23 +214,88 @@ func lmpop(c *Ctx) error {
 		}
 		counted = true
 	}
-	for _, key := range c.Args[2 : 2+numKeys] {
-		l, err := c.Tx.List(key)
-		if err != nil {
-			return err
-		}
-		n, err := l.Len()
-		if err != nil {
-			return err
-		}
-		if n > 0 {
-			c.W.Array(2)
-			c.W.Bulk(key)
-			return c.popArray(l, key, end, min(count, n))
-		}
+	i, err = c.firstOf(keys, keyspace.List)
+	if err != nil {
+		return err
 	}
+	if i < 0 {
+		return nothing(keys)
+	}
+	l, err := c.Tx.List(keys[i])
+	if err != nil {
+		return err
+	}
+	n, err := l.Len()
+	if err != nil {
+		return err
+	}
+	c.W.Array(2)
+	c.W.Bulk(keys[i])
+	return c.popArray(l, keys[i], end, min(count, n))
+}
+
+// nullArray replies that there is nothing.
+func (c *Ctx) nullArray([][]byte) error {
 	c.W.NullArray()
 	return nil
+}
+
+// orWait waits for any of the keys.
+func (c *Ctx) orWait(timeout time.Duration) func(keys [][]byte) error {
+	return func(keys [][]byte) error { return c.wait(awaited{keys: keys, timeout: timeout}) }
+}
+
+func lmpop(c *Ctx) error { return c.lmpop(1, c.nullArray) }
+
+func blmpop(c *Ctx) error {
+	timeout, err := c.seconds(1)
+	if err != nil {
+		return err
+	}
+	return c.lmpop(2, c.orWait(timeout))
+}
+
+// bpop is BLPOP and BRPOP.
+func (c *Ctx) bpop(end keyspace.End) error {
+	last := len(c.Args) - 1
+	timeout, err := c.seconds(last)
+	if err != nil {
+		return err
+	}
+	keys := c.Args[1:last]
+	i, err := c.firstOf(keys, keyspace.List)
+	if err != nil {
+		return err
+	}
+	if i < 0 {
+		return c.wait(awaited{keys: keys, timeout: timeout})
+	}
+	l, err := c.Tx.List(keys[i])
+	if err != nil {
+		return err
+	}
+	c.W.Array(2)
+	c.W.Bulk(keys[i])
+	if err := l.Pop(end, 1, c.bulk); err != nil {
+		return err
+	}
+	return c.removed(EventList, popEvent(end), keys[i], l)
+}
+
+// bmove is BLMOVE and BRPOPLPUSH, whose timeout is the last argument.
+func (c *Ctx) bmove(from, to keyspace.End) error {
+	timeout, err := c.seconds(len(c.Args) - 1)
+	if err != nil {
+		return err
+	}
+	i, err := c.firstOf(c.Args[1:2], keyspace.List)
+	if err != nil {
+		return err
+	}
+	if i < 0 {
+		return c.wait(awaited{keys: c.Args[1:2], timeout: timeout, denied: (*writer).Null})
+	}
+	return c.moveElement(from, to)
 }
 
 func llen(c *Ctx) error {
@@ -435,7 +520,10 @@ func lpos(c *Ctx) error {
 	return nil
 }
 
-func lmove(c *Ctx) error {
+func lmove(c *Ctx) error { return c.ends((*Ctx).moveElement) }
+
+// ends reads the ends of LMOVE and BLMOVE.
+func (c *Ctx) ends(move func(c *Ctx, from, to keyspace.End) error) error {
 	from, err := c.end(3)
 	if err != nil {
 		return err
@@ -444,7 +532,7 @@ func lmove(c *Ctx) error {
 	if err != nil {
 		return err
 	}
-	return c.moveElement(from, to)
+	return move(c, from, to)
 }
 
 // moveElement is LMOVE and RPOPLPUSH: from an end of the list at argument 1 to an end of the one at argument 2.

@@ -14,6 +14,17 @@ import (
 var storeKeys = Keys{First: 1, Last: 1, Step: 1, NumKeys: 2}
 
 var zsetCommands = []*Command{
+	{Name: "bzmpop", Arity: -5, Flags: Write | Blocking, Keys: Keys{NumKeys: 2}, Group: "sorted-set", Since: "7.0.0",
+		Usage: "timeout numkeys key [key ...] <MIN | MAX> [COUNT count]",
+		Doc:   "Takes members from the first sorted set that has any; waits for one where none has.", Run: bzmpop},
+	{Name: "bzpopmax", Arity: -3, Flags: Write | NoScript | Blocking | Fast, Keys: Keys{First: 1, Last: -2, Step: 1}, Group: "sorted-set", Since: "5.0.0",
+		Usage: "key [key ...] timeout",
+		Doc:   "Takes the member of highest score from the first sorted set that has any; waits for one where none has.",
+		Run:   func(c *Ctx) error { return c.bzpop(true) }},
+	{Name: "bzpopmin", Arity: -3, Flags: Write | NoScript | Blocking | Fast, Keys: Keys{First: 1, Last: -2, Step: 1}, Group: "sorted-set", Since: "5.0.0",
+		Usage: "key [key ...] timeout",
+		Doc:   "Takes the member of lowest score from the first sorted set that has any; waits for one where none has.",
+		Run:   func(c *Ctx) error { return c.bzpop(false) }},
 	{Name: "zadd", Arity: -4, Flags: Write | DenyOOM | Fast, Keys: oneKey, Group: "sorted-set", Since: "1.2.0",
 		Usage: "key [NX | XX] [GT | LT] [CH] [INCR] score member [score member ...]",
 		Doc:   "Adds members with their scores, or gives new scores to members that are there.",
@@ -450,15 +461,17 @@ func (c *Ctx) zpop(highest bool) error {
 	return c.popScored(c.Args[1], set, n, highest, nested)
 }
 
-func zmpop(c *Ctx) error {
-	numKeys, err := c.atLeastOne(1, "numkeys")
+// zmpop is ZMPOP and BZMPOP, whose number of keys is argument i. nothing ends it where there is no sorted set.
+func (c *Ctx) zmpop(i int, nothing func(keys [][]byte) error) error {
+	numKeys, err := c.atLeastOne(i, "numkeys")
 	if err != nil {
 		return err
 	}
-	if numKeys > len(c.Args)-3 { // a word has to follow the keys
+	if numKeys > len(c.Args)-i-2 { // a word has to follow the keys
 		return ErrSyntax
 	}
-	i := 2 + numKeys
+	keys := c.Args[i+1 : i+1+numKeys]
+	i += 1 + numKeys
 	highest := c.is(i, "max")
 	if !highest && !c.is(i, "min") {
 		return ErrSyntax
@@ -475,23 +488,60 @@ func zmpop(c *Ctx) error {
 			return ErrSyntax
 		}
 	}
-	keys := c.Args[2 : 2+numKeys]
-	if c.entries, err = c.Tx.Entries(keys, c.entries[:0]); err != nil {
+	if i, err = c.firstOf(keys, keyspace.SortedSet); err != nil {
 		return err
 	}
-	for i, e := range c.entries {
-		if e.Type == keyspace.None {
-			continue
-		}
-		set, err := c.Tx.SortedSet(keys[i])
-		if err != nil {
-			return err
-		}
-		c.W.Array(2)
-		c.W.Bulk(keys[i])
-		return c.popScored(keys[i], set, n, highest, true)
+	if i < 0 {
+		return nothing(keys)
 	}
-	c.W.NullArray()
+	set, err := c.Tx.SortedSet(keys[i])
+	if err != nil {
+		return err
+	}
+	c.W.Array(2)
+	c.W.Bulk(keys[i])
+	return c.popScored(keys[i], set, n, highest, true)
+}
+
+func zmpop(c *Ctx) error { return c.zmpop(1, c.nullArray) }
+
+func bzmpop(c *Ctx) error {
+	timeout, err := c.seconds(1)
+	if err != nil {
+		return err
+	}
+	return c.zmpop(2, c.orWait(timeout))
+}
+
+// bzpop is BZPOPMIN and BZPOPMAX.
+func (c *Ctx) bzpop(highest bool) error {
+	last := len(c.Args) - 1
+	timeout, err := c.seconds(last)
+	if err != nil {
+		return err
+	}
+	keys := c.Args[1:last]
+	i, err := c.firstOf(keys, keyspace.SortedSet)
+	if err != nil {
+		return err
+	}
+	if i < 0 {
+		return c.wait(awaited{keys: keys, timeout: timeout})
+	}
+	set, err := c.Tx.SortedSet(keys[i])
+	if err != nil {
+		return err
+	}
+	// The key, the member and its score in one array: that of the member alone makes room for the key.
+	mark := c.W.Len()
+	if err := c.popScored(keys[i], set, 1, highest, false); err != nil {
+		return err
+	}
+	pair := append([]byte(nil), c.W.Buf[mark+len("*2\r\n"):]...)
+	c.W.Truncate(mark)
+	c.W.Array(3)
+	c.W.Bulk(keys[i])
+	c.W.Raw(pair)
 	return nil
 }
 

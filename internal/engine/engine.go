@@ -26,6 +26,13 @@ type Batch struct {
 	// ErrChanged. nil is always.
 	Guard Guard
 
+	// Wait lets a call wait until there is what it asks for (BLPOP, XREAD BLOCK), which may be for ever. Without it
+	// Do ends before such a call with ErrWouldWait; inside an atomic batch a call never waits.
+	Wait bool
+
+	// Done is set by Do to how many calls have been answered. It is len(Calls) unless Do returned ErrWouldWait.
+	Done int
+
 	// Session answers the calls that concern the connection and not the data, inside an atomic batch.
 	// nil refuses them.
 	Session Session
@@ -46,8 +53,10 @@ type Guard interface{ Release() }
 // Engine runs batches. All methods may be called by many goroutines at once.
 type Engine interface {
 	// Do runs the calls in order and appends one reply for each to w. A refused command is a reply.
+	// ErrWouldWait means that the first b.Done calls have run and are answered, and that the next would wait.
 	// ErrChanged and ErrAborted mean that nothing ran; any other error, that the engine cannot say what happened.
-	// w is then as it was.
+	// w is then as it was. A wait that the context ends is an error, the context's cause, except for ErrTimeout and
+	// ErrUnblocked, which are answers.
 	Do(ctx context.Context, b *Batch, w *resp.Writer) error
 
 	// Watch remembers the keys as they are now.
@@ -69,6 +78,12 @@ var (
 	ErrClosed = errors.New("engine is closed")
 	// ErrChanged is Do's answer to a batch whose Guard no longer holds: EXEC replies with null.
 	ErrChanged = errors.New("a watched key was changed")
+	// ErrWouldWait is Do's answer to a call that would wait, if nobody allowed it.
+	ErrWouldWait = errors.New("a call would wait")
+	// ErrTimeout, as the cause of a context's end, makes a call that waits answer as if its own time were over.
+	ErrTimeout = errors.New("the wait is over")
+	// ErrUnblocked, as the cause of a context's end, makes a call that waits answer that CLIENT UNBLOCK ended it.
+	ErrUnblocked = errors.New("unblocked")
 	// ErrAborted is Do's answer to the atomic batch of a Session in which a call cannot be queued, if the engine is the
 	// first to know: EXEC replies with EXECABORT. Without a Session each call has a refusal for a reply.
 	ErrAborted = errors.New("transaction discarded because of previous errors")

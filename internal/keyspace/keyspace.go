@@ -53,7 +53,12 @@ type Store interface {
 	Begin(ctx context.Context, a Access) (Tx, error)
 	// Watch remembers the keys of a database as they are now.
 	Watch(ctx context.Context, db int, keys [][]byte, now int64) (Watch, error)
-	// Close gives everything back. Transactions that run are finished first.
+	// Wait runs try in a transaction of its own, at once and again whenever one of a.Keys was written, until try
+	// reports done or an error, which it returns. Those who wait for one key have their turn in the order in which they
+	// came, before anybody else sees what was written. While it waits, try may run in any goroutine, one at a time; a try
+	// that is not done must have written nothing. When the context ends first, the error is its cause.
+	Wait(ctx context.Context, a Access, try func(Tx) (done bool, err error)) error
+	// Close gives everything back. Transactions that run are finished first; those who wait get ErrClosed.
 	Close() error
 }
 
@@ -64,6 +69,7 @@ type Access struct {
 	Write bool     // false: it only reads
 	Keys  [][]byte // all keys it may touch, for stores with NeedKeys; nil with All
 	All   bool     // it may touch any key
+	Gone  bool     // Wait: try also when a key was removed, not only when there is one
 }
 
 // KeyNeeder is implemented by stores that lock by key. For others Access.Keys is left out.
@@ -151,6 +157,8 @@ type Tx interface {
 	Set(key []byte) (SetKey, error)
 	SortedSet(key []byte) (SortedSetKey, error)
 
+	// Settle ends a call whose effects others may see although more calls follow: those who Wait have their turn.
+	Settle() error
 	Commit() error
 	// Rollback ends the transaction. What it wrote may stay: commands refuse before they write.
 	Rollback()

@@ -33,7 +33,9 @@ type Store struct {
 	free    []uint32 // handles without a collection
 	watched map[watchKey]*watchState
 	seq     uint64 // counts changes of watched keys
-	expired int64  // keys that expired, in all
+	waiting map[watchKey]*line
+	ready   []*line // lines whose key was written and whose turn has not come yet
+	expired int64   // keys that expired, in all
 	tx      tx
 
 	now     func() int64
@@ -67,7 +69,8 @@ const (
 
 // New returns an empty store.
 func New(o Options) *Store {
-	s := &Store{seed: maphash.MakeSeed(), now: o.Now, stop: make(chan struct{}), watched: map[watchKey]*watchState{}}
+	s := &Store{seed: maphash.MakeSeed(), now: o.Now, stop: make(chan struct{}),
+		watched: map[watchKey]*watchState{}, waiting: map[watchKey]*line{}}
 	if o.Seed == 0 {
 		o.Seed = rand.Uint64()
 	}
@@ -88,7 +91,12 @@ func (s *Store) Close() error {
 	}
 	s.closed = true
 	close(s.stop)
-	s.arena, s.objects, s.free, s.watched = arena{}, nil, nil, nil
+	for _, l := range s.waiting {
+		for _, w := range l.waiters {
+			w.end(keyspace.ErrClosed)
+		}
+	}
+	s.arena, s.objects, s.free, s.watched, s.waiting, s.ready = arena{}, nil, nil, nil, nil, nil
 	s.dbs = [keyspace.Databases]database{}
 	s.mu.Unlock()
 	s.sweeper.Wait()
@@ -143,13 +151,13 @@ func (s *Store) sweep() {
 // sweepSome looks at a few of the keys of a database that expire, and reports whether more are worth a look.
 func (s *Store) sweepSome(db int) (more bool) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	d := &s.dbs[db]
 	if s.closed || d.volatile.n == 0 {
+		s.mu.Unlock()
 		return false
 	}
 	s.tx.begin(db, s.now())
-	defer s.tx.end()
+	defer s.tx.Commit()
 	var due [][]byte
 	seen := 0
 	d.swept = d.volatile.scan(d.swept, sweepBatch, func(r ref) {
@@ -235,19 +243,28 @@ func (w *watch) Release() {
 	w.keys = nil
 }
 
-// changed notes that a key was written, for those who watch it.
+// changed notes that a key was written, for those who watch it or wait for it.
 func (s *Store) changed(db int, key []byte) {
-	if len(s.watched) == 0 {
+	if len(s.watched)+len(s.waiting) == 0 {
 		return
 	}
 	if state := s.watched[watchKey{db, string(key)}]; state != nil {
 		s.seq++
 		state.seq = s.seq
 	}
+	if l := s.waiting[watchKey{db, string(key)}]; l != nil {
+		s.turn(l)
+	}
 }
 
-// changedAll notes that whole databases were written: the watched keys that are there count as changed.
+// changedAll notes that whole databases were written: the watched keys that are there count as changed, and the turn of all
+// who wait has come.
 func (s *Store) changedAll(dbs ...int) {
+	for k, l := range s.waiting {
+		if slices.Contains(dbs, k.db) {
+			s.turn(l)
+		}
+	}
 	for k, state := range s.watched {
 		for _, db := range dbs {
 			name := []byte(k.key)

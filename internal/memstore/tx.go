@@ -63,18 +63,26 @@ func (t *tx) end() {
 	}
 }
 
+// Settle implements keyspace.Tx.
+func (t *tx) Settle() error {
+	if len(t.s.ready) > 0 {
+		t.s.serve()
+	}
+	return nil
+}
+
 // Commit implements keyspace.Tx.
 func (t *tx) Commit() error {
+	if len(t.s.ready) > 0 {
+		t.s.serve()
+	}
 	t.end()
 	t.s.mu.Unlock()
 	return nil
 }
 
-// Rollback implements keyspace.Tx.
-func (t *tx) Rollback() {
-	t.end()
-	t.s.mu.Unlock()
-}
+// Rollback implements keyspace.Tx. What was written stays, so those who wait for it have their turn.
+func (t *tx) Rollback() { _ = t.Commit() } // which does not fail
 
 // Select implements keyspace.Tx.
 func (t *tx) Select(db int) error {
