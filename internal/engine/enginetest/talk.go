@@ -204,7 +204,7 @@ type direct struct {
 }
 
 func (d *direct) talk(steps []*Step) ([]*resp.Value, error) {
-	b := engine.Batch{Atomic: d.atomic}
+	b := engine.Batch{Atomic: d.atomic, Wait: true}
 	for _, s := range steps {
 		b.Calls = append(b.Calls, s.Call)
 	}
