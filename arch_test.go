@@ -23,7 +23,7 @@ const module = "github.com/redbud-go/redbud"
 var allowed = map[string][]string{
 	".":                           {"server", "engine/memory", "engine/redis", "internal/engine", "internal/resp", "internal/command"},
 	"server":                      {"internal/engine", "internal/resp", "internal/command"},
-	"engine/memory":               {"internal/memstore", "internal/command", "internal/engine", "internal/keyspace"},
+	"engine/memory":               {"internal/memstore", "internal/command", "internal/engine", "internal/keyspace", "internal/resp"},
 	"engine/redis":                {"internal/engine", "internal/resp", "internal/command"},
 	"internal/memstore":           {"internal/keyspace", "internal/resp"}, // resp: how Redis spells numbers
 	"internal/command":            {"internal/engine", "internal/keyspace", "internal/resp"},

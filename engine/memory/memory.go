@@ -10,11 +10,13 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redbud-go/redbud/internal/command"
 	"github.com/redbud-go/redbud/internal/engine"
 	"github.com/redbud-go/redbud/internal/memstore"
+	"github.com/redbud-go/redbud/internal/resp"
 )
 
 func init() { engine.Register(open, "memory") }
@@ -50,20 +52,37 @@ type shared struct {
 // handle is one user of a shared keyspace.
 type handle struct {
 	*shared
-	once sync.Once
+	closed atomic.Bool
+}
+
+// Do implements engine.Engine.
+func (h *handle) Do(ctx context.Context, b *engine.Batch, w *resp.Writer) error {
+	if h.closed.Load() {
+		return engine.ErrClosed
+	}
+	return h.shared.Do(ctx, b, w)
+}
+
+// Watch implements engine.Engine.
+func (h *handle) Watch(ctx context.Context, db int, keys [][]byte) (engine.Guard, error) {
+	if h.closed.Load() {
+		return nil, engine.ErrClosed
+	}
+	return h.shared.Watch(ctx, db, keys)
 }
 
 // Close gives the keyspace back. The last handle's Close ends it.
-func (h *handle) Close() (err error) {
-	h.once.Do(func() {
-		named.Lock()
-		defer named.Unlock()
-		if h.users--; h.users == 0 {
-			delete(named.engines, h.name)
-			err = h.Engine.Close()
-		}
-	})
-	return err
+func (h *handle) Close() error {
+	if h.closed.Swap(true) {
+		return nil
+	}
+	named.Lock()
+	defer named.Unlock()
+	if h.users--; h.users > 0 {
+		return nil
+	}
+	delete(named.engines, h.name)
+	return h.Engine.Close()
 }
 
 func open(_ context.Context, u *url.URL) (engine.Engine, error) {

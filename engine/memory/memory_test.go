@@ -66,6 +66,9 @@ func TestTheLastToCloseANameEndsItsKeyspace(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if err := a.Do(t.Context(), batch("GET k"), &resp.Writer{}); !errors.Is(err, engine.ErrClosed) {
+		t.Errorf("the one that has closed: %v, want %v", err, engine.ErrClosed)
+	}
 	if got := do(t, b, "GET k"); got != "$1\r\nv\r\n" {
 		t.Errorf("after one of two has closed: GET k is %q", got)
 	}
