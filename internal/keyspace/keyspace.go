@@ -156,6 +156,7 @@ type Tx interface {
 	List(key []byte) (ListKey, error)
 	Set(key []byte) (SetKey, error)
 	SortedSet(key []byte) (SortedSetKey, error)
+	Stream(key []byte) (StreamKey, error)
 
 	// Settle ends a call whose effects others may see although more calls follow: those who Wait have their turn.
 	Settle() error

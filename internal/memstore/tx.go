@@ -16,10 +16,16 @@ type tx struct {
 	now    int64
 	access uint32 // now in seconds
 
-	hashes pool[hashKey]
-	lists  pool[listKey]
-	sets   pool[setKey]
-	zsets  pool[zsetKey]
+	hashes  pool[hashKey]
+	lists   pool[listKey]
+	sets    pool[setKey]
+	zsets   pool[zsetKey]
+	streams pool[streamKey]
+
+	// What visitors of streams are given, and scratch for walking backwards.
+	fields  [][]byte
+	pending keyspace.Pending
+	offsets []int
 }
 
 // pool hands out structs that live until the transaction ends, and keeps them for the next one.
@@ -55,11 +61,14 @@ func (t *tx) begin(db int, now int64) {
 }
 
 func (t *tx) end() {
-	if t.hashes.used+t.lists.used+t.sets.used+t.zsets.used > 0 {
+	if t.hashes.used+t.lists.used+t.sets.used+t.zsets.used+t.streams.used > 0 {
 		t.hashes.reset()
 		t.lists.reset()
 		t.sets.reset()
 		t.zsets.reset()
+		t.streams.reset()
+		clear(t.fields)
+		t.pending = keyspace.Pending{}
 	}
 }
 

@@ -27,6 +27,7 @@ func Run(t *testing.T, open func(t *testing.T) keyspace.Store) {
 		{"list", listCases},
 		{"set", setCases},
 		{"sorted set", sortedSetCases},
+		{"stream", streamCases},
 		{"store", storeCases},
 	}
 	for _, g := range groups {
@@ -45,6 +46,7 @@ func Run(t *testing.T, open func(t *testing.T) keyspace.Store) {
 		})
 	}
 	t.Run("model", func(t *testing.T) { checkModel(t, open) })
+	t.Run("model of a stream", func(t *testing.T) { checkStreamModel(t, open) })
 }
 
 type testCase struct {
