@@ -204,10 +204,27 @@ func (s *keySpec) write(w *writer) {
 	w.BulkString("begin_search")
 	w.Map(2)
 	w.BulkString("type")
-	w.BulkString("index")
-	w.BulkString("spec")
-	w.Map(1)
-	writeField(w, "index", s.index)
+	switch {
+	case s.unknown():
+		writeUnknown(w)
+		w.BulkString("find_keys")
+		w.Map(2)
+		w.BulkString("type")
+		writeUnknown(w)
+		return
+	case s.options != nil:
+		w.BulkString("keyword")
+		w.BulkString("spec")
+		w.Map(2)
+		w.BulkString("keyword")
+		w.BulkString(s.keyword)
+		writeField(w, "startfrom", s.index)
+	default:
+		w.BulkString("index")
+		w.BulkString("spec")
+		w.Map(1)
+		writeField(w, "index", s.index)
+	}
 	w.BulkString("find_keys")
 	w.Map(2)
 	w.BulkString("type")
@@ -226,6 +243,13 @@ func (s *keySpec) write(w *writer) {
 	writeField(w, "lastkey", s.last)
 	writeField(w, "keystep", s.step)
 	writeField(w, "limit", 0)
+}
+
+// writeUnknown appends the type of what a key specification cannot tell.
+func writeUnknown(w *writer) {
+	w.BulkString("unknown")
+	w.BulkString("spec")
+	w.Map(0)
 }
 
 func writeField(w *writer, name string, n int) {

@@ -20,7 +20,7 @@ type Command struct {
 	Since string // version of Redis that brought it
 	Usage string // arguments in the notation of redis.io, without the name: "key [NX | XX]"
 	Doc   string // one sentence
-	ACL   string // the ACL category that neither Group nor Flags tell; default none
+	ACL   string // the ACL categories besides those of Flags; default that of Group
 
 	Run  func(*Ctx) error // nil for a container and for what only a session can answer
 	Subs []*Command       // rows of a container: CLIENT, CONFIG, OBJECT …
@@ -72,10 +72,37 @@ const (
 type Keys struct {
 	First, Last, Step int // Last negative: counted from the end, -1 the last word; First 0: none
 	NumKeys           int // word that tells how many keys follow it; 0: none
+
+	options *keyOptions // more keys, which follow words; nil: none
+}
+
+// keyOptions are the options of a command that are followed by a key, as SORT's STORE is.
+type keyOptions struct {
+	from  int            // the word from which on options stand
+	words []string       // in lower case; each is followed by one key
+	skip  map[string]int // other options by how many words of theirs follow, none of which is an option
+
+	// The command also reads keys whose names it makes of a pattern and of what other keys hold: they stand nowhere.
+	patterns bool
+}
+
+// each visits the places of the keys that follow a word, given in lower case, or any word where that is empty.
+func (o *keyOptions) each(call engine.Call, word string, f func(i int)) {
+	for i := o.from; i < len(call)-1; i++ {
+		name := strings.ToLower(clip(call[i]))
+		if n, ok := o.skip[name]; ok {
+			i += n
+		} else if slices.Contains(o.words, name) {
+			i++
+			if word == "" || word == name {
+				f(i)
+			}
+		}
+	}
 }
 
 // movable reports whether First, Last and Step do not tell all.
-func (k Keys) movable() bool { return k.NumKeys != 0 }
+func (k Keys) movable() bool { return k.NumKeys != 0 || k.options != nil }
 
 // The usual places of keys.
 var (
@@ -107,6 +134,9 @@ func (k Keys) each(call engine.Call, f func(i int)) {
 			f(i)
 			n--
 		}
+	}
+	if k.options != nil {
+		k.options.each(call, "", f)
 	}
 }
 

@@ -61,8 +61,10 @@ func (c *Command) Categories() []string {
 		"slow":      c.Flags&Fast == 0,
 		"blocking":  c.Flags&Blocking != 0,
 	}
-	has[c.ACL] = true
-	if c.Run != nil || c.Subs == nil { // a container alone does nothing
+	for _, name := range strings.Fields(c.ACL) {
+		has[name] = true
+	}
+	if c.ACL == "" && (c.Run != nil || c.Subs == nil) { // a container alone does nothing
 		has[groupCategories[c.Group]] = true
 	}
 	var names []string
@@ -136,6 +138,9 @@ type keySpec struct {
 	numKeys bool     // the word at index says how many keys follow
 	last    int      // last key counted from index; negative from the end
 	step    int
+
+	options *keyOptions // keys that follow a word, from index on
+	keyword string      // the word, in capitals
 }
 
 // keySpecs are the key specifications of a command.
@@ -168,7 +173,26 @@ func (c *Command) keySpecs() []keySpec {
 		specs = append(specs, spec)
 	}
 	if k.NumKeys > 0 {
-		specs = append(specs, keySpec{access: strings.Fields(others), index: k.NumKeys, numKeys: true, step: 1})
+		specs = append(specs, keySpec{access: strings.Fields(others), index: k.NumKeys, numKeys: true, step: max(k.Step, 1)})
+	}
+	return append(specs, k.options.specs()...)
+}
+
+// unknown reports whether the specification does not tell the places. Redis says so of all but the first key of a command
+// that makes names of keys, whose options may stand anywhere.
+func (s *keySpec) unknown() bool { return s.options != nil && s.options.patterns }
+
+// specs are the key specifications of options.
+func (o *keyOptions) specs() []keySpec {
+	if o == nil {
+		return nil
+	}
+	var specs []keySpec
+	if o.patterns {
+		specs = append(specs, keySpec{access: []string{"RO", "access"}, options: &keyOptions{patterns: true}})
+	}
+	for _, word := range o.words {
+		specs = append(specs, keySpec{access: []string{"OW", "update"}, index: o.from, options: o, keyword: strings.ToUpper(word), step: 1})
 	}
 	return specs
 }
@@ -195,6 +219,9 @@ func (s *keySpec) accessOf(call engine.Call) []string {
 func (s *keySpec) each(call engine.Call, f func(i int)) {
 	k := Keys{First: s.index, Last: s.index + s.last, Step: s.step}
 	switch {
+	case s.options != nil:
+		s.options.each(call, strings.ToLower(s.keyword), f)
+		return
 	case s.numKeys:
 		k = Keys{NumKeys: s.index}
 	case s.last < 0:
