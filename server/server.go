@@ -142,7 +142,7 @@ func (s *Server) admit(l net.Listener, socket net.Conn) {
 }
 
 func (s *Server) newConn(l net.Listener, socket net.Conn) *conn {
-	c := &conn{server: s, socket: socket}
+	c := &conn{server: s, socket: hasten(socket)}
 	ctx, cancel := context.WithCancel(s.ctx)
 	c.cancel = cancel
 	c.addr, c.laddr = socket.RemoteAddr().String(), socket.LocalAddr().String()
