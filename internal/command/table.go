@@ -155,6 +155,7 @@ var Commands = newTable(
 	listCommands,
 	setCommands,
 	zsetCommands,
+	geoCommands,
 	connectionCommands,
 	transactionCommands,
 	serverCommands,

@@ -91,10 +91,12 @@ func byWord(lists map[string]string) map[string]string {
 // semicolon are for the keys after the first (https://redis.io/docs/latest/develop/reference/key-specs/).
 var accesses = byWord(map[string]string{
 	"RO": `exists hexists hlen hstrlen llen object|encoding object|freq object|idletime object|refcount scard sismember
-		strlen touch type watch zcard`,
-	"RW insert": "append hsetnx linsert lpush lpushx rpush rpushx sadd",
-	"RW update": "expire expireat hmset hset lset persist pexpire pexpireat setrange zadd",
-	"RW delete": "hdel lrem ltrim srem zrem zremrangebylex zremrangebyrank zremrangebyscore",
+		strlen touch type watch xlen zcard`,
+	"RW insert": "append hsetnx linsert lpush lpushx pfadd rpush rpushx sadd xgroup|create xgroup|createconsumer",
+	"RW update": "expire expireat geoadd hmset hset lset persist pexpire pexpireat setrange xack xadd xclaim xgroup|setid xsetid zadd",
+	"RW access": "pfcount pfdebug",
+	"RW delete": "delex hdel lrem ltrim srem xackdel xautoclaim xdel xdelex xgroup|delconsumer xgroup|destroy xtrim " +
+		"zrem zremrangebylex zremrangebyrank zremrangebyscore",
 	"RM delete": "del unlink",
 	"OW update": "mset psetex restore setex",
 	"OW insert": "msetnx setnx",
@@ -103,8 +105,8 @@ var accesses = byWord(map[string]string{
 	"RW access delete;RW insert":      "blmove brpoplpush lmove rpoplpush smove",
 	"RW access delete;OW update":      "rename",
 	"RW access delete;OW insert":      "renamenx",
-	"RO access;OW update":             "copy",
-	"OW update;RO access":             `sdiffstore sunionstore zdiffstore zinterstore zrangestore zunionstore`,
+	"RO access;OW update":             "copy georadius georadiusbymember sort",
+	"OW update;RO access":             `bitop geosearchstore sdiffstore sunionstore zdiffstore zinterstore zrangestore zunionstore`,
 	"RW update;RO access":             "sinterstore",
 	"RW access update variable_flags": "set",
 })

@@ -230,7 +230,7 @@ func (o *addOptions) bars(old, score float64) bool {
 
 // addScored is ZADD, and ZINCRBY where incr is set.
 func (c *Ctx) addScored(incr bool) error {
-	key, z := c.Args[1], &c.zset
+	z := &c.zset
 	o, i, err := c.addOptions(incr)
 	if err != nil {
 		return err
@@ -243,6 +243,12 @@ func (c *Ctx) addScored(incr bool) error {
 		}
 		z.pairs = append(z.pairs, keyspace.Scored{Member: c.Args[i+1], Score: score})
 	}
+	return c.addPairs(c.Args[1], o)
+}
+
+// addPairs puts the pairs in c.zset into the sorted set at a key, as far as the options let it, and replies.
+func (c *Ctx) addPairs(key []byte, o addOptions) error {
+	z := &c.zset
 	if len(z.pairs) > 1 {
 		// A member may be named again, and then builds on what it was before in the same call. In this order it
 		// stands behind itself.
