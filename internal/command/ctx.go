@@ -79,7 +79,8 @@ type Ctx struct {
 	bulkPair func(name, value []byte)
 	told     int // set it to 0 first
 
-	zset zsetScratch
+	zset   zsetScratch
+	stream streamScratch
 
 	rows   []*Command
 	events []Event
@@ -104,6 +105,7 @@ func newCtx(e *Engine) *Ctx {
 		c.W.Bulk(value)
 	}
 	c.zset.init(c)
+	c.stream.init(c)
 	return c
 }
 
@@ -126,6 +128,7 @@ const (
 	EventSet     EventClass = 's'
 	EventHash    EventClass = 'h'
 	EventZSet    EventClass = 'z'
+	EventStream  EventClass = 't'
 	EventExpired EventClass = 'x'
 )
 

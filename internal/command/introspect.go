@@ -242,7 +242,7 @@ func (s *keySpec) write(w *writer) {
 	w.Map(3)
 	writeField(w, "lastkey", s.last)
 	writeField(w, "keystep", s.step)
-	writeField(w, "limit", 0)
+	writeField(w, "limit", s.limit)
 }
 
 // writeUnknown appends the type of what a key specification cannot tell.

@@ -8,8 +8,8 @@ import (
 	"github.com/redbud-go/redbud/internal/keyspace"
 )
 
-// objectKey is where the subcommands of OBJECT have their key.
-var objectKey = Keys{First: 2, Last: 2, Step: 1}
+// subKey is where subcommands have their key.
+var subKey = Keys{First: 2, Last: 2, Step: 1}
 
 var keyCommands = []*Command{
 	{Name: "copy", Arity: -3, Flags: Write | DenyOOM, Keys: twoKeys, Group: "generic", Since: "6.2.0",
@@ -25,15 +25,15 @@ var keyCommands = []*Command{
 		Usage: "key db", Doc: "Takes a key to another database, unless it is there already.", Run: moveKey},
 	{Name: "object", Arity: -2, Group: "generic", Since: "2.2.3", Doc: "Tells how a key is stored.",
 		Subs: []*Command{
-			{Name: "encoding", Arity: 3, Flags: ReadOnly, Keys: objectKey, Since: "2.2.3",
+			{Name: "encoding", Arity: 3, Flags: ReadOnly, Keys: subKey, Since: "2.2.3",
 				Usage: "key", Doc: "Names the representation of a value.", Run: objectEncoding},
-			{Name: "freq", Arity: 3, Flags: ReadOnly, Keys: objectKey, Since: "4.0.0",
+			{Name: "freq", Arity: 3, Flags: ReadOnly, Keys: subKey, Since: "4.0.0",
 				Usage: "key", Doc: "Tells how often a key is used, as a logarithm.", Run: objectFreq},
 			{Name: "help", Arity: 2, Flags: Loading | Stale, Since: "6.2.0",
 				Doc: "Explains the subcommands.", Run: objectHelp},
-			{Name: "idletime", Arity: 3, Flags: ReadOnly, Keys: objectKey, Since: "2.2.3",
+			{Name: "idletime", Arity: 3, Flags: ReadOnly, Keys: subKey, Since: "2.2.3",
 				Usage: "key", Doc: "Tells for how many seconds a key was not used.", Run: objectIdleTime},
-			{Name: "refcount", Arity: 3, Flags: ReadOnly, Keys: objectKey, Since: "2.2.3",
+			{Name: "refcount", Arity: 3, Flags: ReadOnly, Keys: subKey, Since: "2.2.3",
 				Usage: "key", Doc: "Tells how many references there are to a value.", Run: objectRefCount},
 		}},
 	{Name: "randomkey", Arity: 1, Flags: ReadOnly | AllKeys, Group: "generic", Since: "1.0.0",

@@ -86,6 +86,8 @@ type StreamGroup struct {
 	Read      int64    // how many entries were delivered before and with it, or NotRead
 	Pending   int
 	Consumers int
+
+	FirstPending, LastPending StreamID // 0-0 if there are none
 }
 
 // NeverActive is when a consumer was active that has never been.

@@ -95,7 +95,12 @@ func (g *streamGroup) acknowledge(id keyspace.StreamID) bool {
 }
 
 func (g *streamGroup) info() keyspace.StreamGroup {
-	return keyspace.StreamGroup{Name: g.name, Last: g.last, Read: g.read, Pending: g.pending.n, Consumers: len(g.consumers)}
+	info := keyspace.StreamGroup{Name: g.name, Last: g.last, Read: g.read, Pending: g.pending.n, Consumers: len(g.consumers)}
+	if chunks := g.pending.chunks; info.Pending > 0 {
+		last := chunks[len(chunks)-1]
+		info.FirstPending, info.LastPending = chunks[0][0].id, last[len(last)-1].id
+	}
+	return info
 }
 
 func (c *consumer) info() keyspace.StreamConsumer {
