@@ -146,7 +146,7 @@ func (e *Engine) prepare(c *Ctx, b *engine.Batch) keyspace.Access {
 		if row == nil {
 			continue
 		}
-		a.Write = a.Write || row.Flags&Write != 0
+		a.Write = a.Write || row.Flags&(Write|MayReplicate) != 0
 		a.All = a.All || row.Flags&AllKeys != 0
 		if e.needKeys {
 			a.Keys = row.Keys.Append(a.Keys, call)

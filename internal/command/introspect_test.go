@@ -92,8 +92,10 @@ var newerFacts = map[string][]string{
 	"zrank":                   {"arity"},
 	"zrevrank":                {"arity"},
 	// Ours have no notes.
-	"getex": {"key specs"},
-	"set":   {"key specs"},
+	"bitfield": {"key specs"},
+	"getex":    {"key specs"},
+	"pfcount":  {"key specs"},
+	"set":      {"key specs"},
 }
 
 func TestCommandInfoIsThatOfARealServer(t *testing.T) {

@@ -71,7 +71,7 @@ const (
 // Keys says where in a call its keys stand, counted in words from the name, which is 0.
 type Keys struct {
 	First, Last, Step int // Last negative: counted from the end, -1 the last word; First 0: none
-	NumKeys           int // word that tells how many keys follow it; 0: none
+	NumKeys           int // word that tells how many keys follow it, one every Step words; 0: none
 
 	options *keyOptions // more keys, which follow words; nil: none
 }
@@ -130,7 +130,7 @@ func (k Keys) each(call engine.Call, f func(i int)) {
 	}
 	if k.NumKeys > 0 && k.NumKeys < len(call) {
 		n, ok := parseInt(call[k.NumKeys])
-		for i := k.NumKeys + 1; ok && n > 0 && i < len(call); i++ {
+		for i := k.NumKeys + 1; ok && n > 0 && i < len(call); i += max(k.Step, 1) {
 			f(i)
 			n--
 		}

@@ -15,8 +15,7 @@ var flagNames = []struct {
 }{
 	{Write, "write"}, {ReadOnly, "readonly"}, {DenyOOM, "denyoom"}, {Admin, "admin"}, {NoScript, "noscript"},
 	{Blocking, "blocking"}, {Loading, "loading"}, {Stale, "stale"}, {SkipMonitor, "skip_monitor"},
-	{SkipSlowlog, "skip_slowlog"}, {Fast, "fast"}, {NoAuth, "no_auth"}, {MayReplicate, "may_replicate"},
-	{NoMulti, "no_multi"},
+	{SkipSlowlog, "skip_slowlog"}, {Fast, "fast"}, {NoAuth, "no_auth"}, {NoMulti, "no_multi"},
 }
 
 // FlagNames are the command's flags by the names that COMMAND INFO has for them.
@@ -98,17 +97,18 @@ var accesses = byWord(map[string]string{
 	"RW delete": "delex hdel lrem ltrim srem xackdel xautoclaim xdel xdelex xgroup|delconsumer xgroup|destroy xtrim " +
 		"zrem zremrangebylex zremrangebyrank zremrangebyscore",
 	"RM delete": "del unlink",
-	"OW update": "mset psetex restore setex",
+	"OW update": "mset msetex psetex restore setex",
 	"OW insert": "msetnx setnx",
 	"RW access delete": `blmpop blpop brpop bzmpop bzpopmax bzpopmin getdel lmpop lpop rpop spop zmpop zpopmax
 		zpopmin`,
 	"RW access delete;RW insert":      "blmove brpoplpush lmove rpoplpush smove",
+	"RW access insert;RO access":      "pfmerge",
 	"RW access delete;OW update":      "rename",
 	"RW access delete;OW insert":      "renamenx",
 	"RO access;OW update":             "copy georadius georadiusbymember sort",
 	"OW update;RO access":             `bitop geosearchstore sdiffstore sunionstore zdiffstore zinterstore zrangestore zunionstore`,
 	"RW update;RO access":             "sinterstore",
-	"RW access update variable_flags": "set",
+	"RW access update variable_flags": "bitfield set",
 })
 
 // tips are hints for clients, of a cluster above all (https://redis.io/docs/latest/develop/reference/command-tips/).
@@ -208,13 +208,17 @@ func (s *keySpec) accessOf(call engine.Call) []string {
 	if n == 0 || s.access[n-1] != "variable_flags" {
 		return s.access
 	}
-	// SET alone has such flags: with GET it reads, too.
-	for _, word := range call[min(3, len(call)):] {
-		if equalFold(word, "get") {
+	// SET and BITFIELD have such flags. SET reads only with some of its options, BITFIELD may do nothing else.
+	from, words, otherwise := 3, []string{"get", "ifeq", "ifne", "ifdeq", "ifdne"}, []string{"OW", "update"}
+	if equalFold(call[0], "bitfield") {
+		from, words, otherwise = 2, []string{"set", "incrby"}, []string{"RO", "access"}
+	}
+	for _, word := range call[min(from, len(call)):] {
+		if slices.ContainsFunc(words, func(w string) bool { return equalFold(word, w) }) {
 			return s.access[:n-1]
 		}
 	}
-	return []string{"OW", "update"}
+	return otherwise
 }
 
 // each visits the places of the keys of a call that a specification covers.
@@ -225,7 +229,7 @@ func (s *keySpec) each(call engine.Call, f func(i int)) {
 		s.options.each(call, strings.ToLower(s.keyword), f)
 		return
 	case s.numKeys:
-		k = Keys{NumKeys: s.index}
+		k = Keys{NumKeys: s.index, Step: s.step}
 	case s.last < 0:
 		k.Last = s.last
 	}
@@ -240,7 +244,7 @@ func (c *Command) wellPlaced(call engine.Call) bool {
 		return true
 	}
 	n, ok := parseInt(call[at])
-	return ok && n > 0 && n <= int64(len(call)-at-1)
+	return ok && n > 0 && n <= int64(len(call)-at-1)/int64(max(c.Keys.Step, 1))
 }
 
 // inCategory reports whether a command belongs to an ACL category, given without the @ and in any case.

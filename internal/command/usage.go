@@ -202,6 +202,9 @@ func choice(n *usageNode) Argument {
 			arg.Args = append(arg.Args, block(alternative(alt)))
 		}
 	}
+	if last := n.alts[len(n.alts)-1]; len(n.alts) > 1 && len(last) > 0 && last[len(last)-1].word == "..." {
+		arg.Multiple = true
+	}
 	arg.Optional = arg.Optional || n.optional
 	return arg
 }
@@ -242,12 +245,12 @@ func value(word string) Argument {
 var valueTypes = func() map[string]string {
 	types := map[string]string{}
 	for typ, words := range map[string]string{
-		"key":       "key newkey source destination key1 key2",
+		"key":       "key newkey source destination key1 key2 destkey sourcekey",
 		"pattern":   "pattern",
 		"unix-time": "unix-time-seconds unix-time-milliseconds",
 		"double":    "score weight timeout",
 		"integer": `seconds milliseconds count index start stop end offset db destination-db decrement numkeys cursor len
-			num-matches rank protover client-id index1 index2 bit numreplicas`,
+			num-matches rank protover client-id index1 index2 bit numreplicas min-match-len`,
 	} {
 		for _, w := range strings.Fields(words) {
 			types[w] = typ

@@ -76,18 +76,24 @@ type grammar struct {
 }
 
 // The groups of commands that are about data alone: what they answer follows from the calls before.
-var drawn = []string{"string", "generic", "hash", "list", "set", "sorted-set"}
+var drawn = []string{"string", "generic", "bitmap", "hyperloglog", "hash", "list", "set", "sorted-set"}
 
 // The groups of those whose keys have members.
-var collections = drawn[2:]
+var collections = drawn[4:]
 
 // waits is why a command is undrawn that would hold up the lockstep: it shares what it does with one that is drawn.
 const waits = "waits where there is nothing"
+
+// tooNew is why a command is undrawn that the Redis at hand does not know.
+const tooNew = "Redis 7.0 does not know it"
 
 // undrawn are the commands of these groups that are left out, and why.
 var undrawn = map[string]string{
 	"blmove": waits, "blmpop": waits, "blpop": waits, "brpop": waits, "brpoplpush": waits, "bzmpop": waits, "bzpopmax": waits, "bzpopmin": waits,
 
+	"delex": tooNew, "digest": tooNew, "msetex": tooNew,
+
+	"pfselftest":      "it takes Redis a second",
 	"randomkey":       "the answer is random",
 	"object|idletime": "it tells the clock, and whether the policy is LFU",
 	"object|freq":     "it is refused unless the policy is LFU",
@@ -110,7 +116,7 @@ var rare = map[string]int{"flushall": 40, "flushdb": 30, "swapdb": 4, "spop": 3,
 const commonWeight = 40
 
 // newer are the options that Redis 7.0 does not know.
-var newer = []string{"WITHSCORE"}
+var newer = []string{"WITHSCORE", "IFEQ", "IFNE", "IFDEQ", "IFDNE"}
 
 // grammars are those of all commands drawn from.
 func grammars() ([]*grammar, error) {
@@ -181,6 +187,7 @@ func (d *drawer) call() ([]string, error) {
 func (d *drawer) callOf(g *grammar) ([]string, error) {
 	d.row, d.numkeys, d.key, d.unknown = g.row, 0, "", ""
 	d.many = d.IntN(500) == 0 && slices.Contains(collections, g.row.Group)
+	d.many = d.many || g.row.Name == "pfadd" && d.IntN(5) == 0
 	d.mode = []string{"", "BYSCORE", "BYLEX"}[d.IntN(3)]
 	switch name := g.row.Name; {
 	case strings.Contains(name, "lex"):
@@ -244,7 +251,7 @@ func (d *drawer) node(words []string, n *node) []string {
 			times = 100 + d.IntN(200)
 		}
 		for range times {
-			words = d.sequence(words, n.choices[0])
+			words = d.sequence(words, n.choices[d.IntN(len(n.choices))])
 		}
 		return words
 	}
@@ -254,14 +261,15 @@ func (d *drawer) node(words []string, n *node) []string {
 		}
 		return append(words, d.mode)
 	}
-	if slices.Contains(newer, n.choices[0][0].word) {
+	choices := slices.DeleteFunc(slices.Clone(n.choices), func(c []node) bool { return slices.Contains(newer, c[0].word) })
+	if len(choices) == 0 {
 		return words
 	}
 	all := slices.Contains(whole, d.row.Name) && n.choices[0][0].word == "count" || slices.Contains(scans, d.row.Name) && n.choices[0][0].word == "COUNT"
 	if n.optional && !all && d.IntN(3) > 0 {
 		return words
 	}
-	return d.sequence(words, n.choices[d.IntN(len(n.choices))])
+	return d.sequence(words, choices[d.IntN(len(choices))])
 }
 
 // spoil makes a call wrong in some way: an argument more or less, or one that makes no sense.
@@ -289,7 +297,7 @@ func (d *drawer) between(low, high int) string { return strconv.Itoa(low + d.Int
 
 // prefixes of the names of keys, by the group whose commands fill them. A key that starts with y is a sorted set in which
 // all scores are 0, since only there ranges by member mean something.
-var prefixes = map[string]string{"string": "s", "hash": "h", "list": "l", "set": "e", "sorted-set": "z"}
+var prefixes = map[string]string{"string": "s", "bitmap": "b", "hyperloglog": "p", "hash": "h", "list": "l", "set": "e", "sorted-set": "z"}
 
 // anyKey draws the name of a key, mostly one that holds what the command wants.
 func (d *drawer) anyKey(source bool) string {
@@ -298,15 +306,17 @@ func (d *drawer) anyKey(source bool) string {
 	case d.mode == "BYLEX" && source:
 		return d.one("y1", "y2")
 	case prefix == "" && source:
-		prefix = d.one("s", "h", "l", "e", "z", "y")
+		prefix = d.one("s", "b", "p", "h", "l", "e", "z", "y")
 	case prefix == "":
-		prefix = d.one("s", "h", "l", "e", "z")
+		prefix = d.one("s", "b", "p", "h", "l", "e", "z")
 	case d.row.Name == "zadd" && d.IntN(4) == 0:
 		return d.one("y1", "y2")
 	case prefix == "z" && d.numkeys > 0 && d.IntN(6) == 0:
 		prefix = "e" // sets count as sorted sets with scores of 1
+	case prefix == "b" && d.IntN(4) == 0:
+		prefix = "s" // a bitmap is just a string
 	case d.IntN(30) == 0:
-		prefix = d.one("s", "h", "l", "e", "z")
+		prefix = d.one("s", "b", "p", "h", "l", "e", "z")
 	}
 	return prefix + d.between(1, 3)
 }
@@ -317,15 +327,23 @@ const long = "a value that is longer than the sixty-four bytes up to which the s
 // argument draws a value for an argument by its name.
 func (d *drawer) argument(name string) string {
 	switch name {
-	case "key", "source", "src":
+	case "key", "key1", "key2", "source", "sourcekey", "src":
 		d.key = d.anyKey(true)
 		return d.key
-	case "destination", "newkey", "dst":
+	case "destination", "destkey", "newkey", "dst":
 		return d.anyKey(false)
 	case "numkeys":
 		d.numkeys = 1 + d.IntN(3)
 		return strconv.Itoa(d.numkeys)
 	case "value", "element", "pivot":
+		switch {
+		case d.row.Name == "setbit":
+			return d.one("0", "1")
+		case d.row.Name == "bitfield":
+			return d.integer64()
+		case d.row.Group == "hyperloglog":
+			return "element" + d.between(1, 3000)
+		}
 		return d.one("a", "b", "c", "d", "", "1", "2", "10", "-7", "3.5", "1e3", long)
 	case "field":
 		if d.many {
@@ -351,6 +369,9 @@ func (d *drawer) argument(name string) string {
 		if d.row.Name == "incrbyfloat" || d.row.Name == "hincrbyfloat" || d.row.Name == "zincrby" {
 			return d.one("1", "-1", "0.5", "2.25", "1e2", "-3.125", "10", "0.1", "5e-3")
 		}
+		if d.row.Name == "bitfield" {
+			return d.integer64()
+		}
 		return d.one("1", "-1", "5", "0", "-12", "100", "9223372036854775800")
 	case "weight":
 		return d.one("1", "2", "0", "-1", "0.5", "inf")
@@ -375,8 +396,13 @@ func (d *drawer) argument(name string) string {
 		}
 		return at
 	case "offset":
-		if d.row.Name == "setrange" {
+		switch {
+		case d.row.Name == "setrange":
 			return d.between(0, 12)
+		case d.row.Name == "bitfield" && d.IntN(3) == 0:
+			return "#" + d.between(0, 6)
+		case d.row.Group == "bitmap":
+			return d.between(0, d.bits())
 		}
 		return d.between(-1, 3)
 	case "count":
@@ -384,13 +410,25 @@ func (d *drawer) argument(name string) string {
 			return "1000"
 		}
 		return d.between(-2, 5)
-	case "limit", "num-matches", "len":
+	case "bit":
+		return d.one("0", "1")
+	case "encoding":
+		return d.one("i", "u") + d.one("1", "2", "5", "7", "8", "9", "16", "31", "32", "33", "57", "62", "63", "64")
+	case "subcommand":
+		return d.one("GETREG", "DECODE", "ENCODING", "TODENSE", "decode", "nothing")
+	case "limit", "num-matches", "min-match-len", "len":
 		return d.between(0, 4)
 	case "rank":
 		return d.one("1", "2", "-1", "-2", "3", "0")
 	case "index", "end":
+		if d.row.Group == "bitmap" {
+			return d.between(-d.bits(), d.bits())
+		}
 		return d.between(-6, 6)
 	case "min", "max", "start", "stop":
+		if d.row.Group == "bitmap" {
+			return d.between(-d.bits(), d.bits())
+		}
 		return d.bound()
 	case "db", "destination-db", "index1", "index2":
 		return d.one("0", "1")
@@ -403,6 +441,15 @@ func (d *drawer) argument(name string) string {
 	}
 	d.unknown = name
 	return ""
+}
+
+// bits draws how many bits of a string are in question.
+func (d *drawer) bits() int { return []int{12, 40, 150, 150, 1000}[d.IntN(5)] }
+
+// integer64 draws an integer, often one at the end of what some number of bits holds.
+func (d *drawer) integer64() string {
+	n := int64(1) << d.IntN(64)
+	return strconv.FormatInt(n*int64(1-2*d.IntN(2))+int64(d.IntN(3)-1), 10)
 }
 
 // bound draws a bound of a range.
