@@ -149,6 +149,7 @@ type Table struct {
 // Commands is the table of all commands, in the order of their families.
 var Commands = newTable(
 	stringCommands,
+	bitmapCommands,
 	keyCommands,
 	expireCommands,
 	hashCommands,
