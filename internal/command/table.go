@@ -150,6 +150,7 @@ type Table struct {
 var Commands = newTable(
 	stringCommands,
 	bitmapCommands,
+	hyperloglogCommands,
 	keyCommands,
 	expireCommands,
 	hashCommands,
