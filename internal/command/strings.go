@@ -16,6 +16,11 @@ var stringCommands = []*Command{
 		Run: func(c *Ctx) error { return c.add(-1) }},
 	{Name: "decrby", Arity: 3, Flags: Write | DenyOOM | Fast, Keys: oneKey, Group: "string", Since: "1.0.0",
 		Usage: "key decrement", Doc: "Decrements a number from the integer value of a key. Uses 0 as initial value if the key doesn't exist.", Run: decrBy},
+	{Name: "delex", Arity: -2, Flags: Write | Fast, Keys: oneKey, Group: "string", Since: "8.4.0",
+		Usage: "key [IFEQ ifeq-value | IFNE ifne-value | IFDEQ ifdeq-digest | IFDNE ifdne-digest]",
+		Doc:   "Deletes a key, or only if its string or the digest of it is or is not a given one.", Run: delEx},
+	{Name: "digest", Arity: 2, Flags: ReadOnly | Fast, Keys: oneKey, Group: "string", Since: "8.4.0",
+		Usage: "key", Doc: "Returns the XXH3 digest of a string in hexadecimal digits.", Run: digest},
 	{Name: "get", Arity: 2, Flags: ReadOnly | Fast, Keys: oneKey, Group: "string", Since: "1.0.0",
 		Usage: "key", Doc: "Returns the string value of a key.", Run: getString},
 	{Name: "getdel", Arity: 2, Flags: Write | Fast, Keys: oneKey, Group: "string", Since: "6.2.0",
@@ -34,17 +39,22 @@ var stringCommands = []*Command{
 		Usage: "key increment", Doc: "Increments the integer value of a key by a number. Uses 0 as initial value if the key doesn't exist.", Run: incrBy},
 	{Name: "incrbyfloat", Arity: 3, Flags: Write | DenyOOM | Fast, Keys: oneKey, Group: "string", Since: "2.6.0",
 		Usage: "key increment", Doc: "Increments the floating point value of a key by a number. Uses 0 as initial value if the key doesn't exist.", Run: incrByFloat},
+	{Name: "lcs", Arity: -3, Flags: ReadOnly, Keys: twoKeys, Group: "string", Since: "7.0.0",
+		Usage: "key1 key2 [LEN] [IDX] [MINMATCHLEN min-match-len] [WITHMATCHLEN]", Doc: "Finds the longest common subsequence of two strings.", Run: lcs},
 	{Name: "mget", Arity: -2, Flags: ReadOnly | Fast, Keys: allKeys, Group: "string", Since: "1.0.0",
 		Usage: "key [key ...]", Doc: "Atomically returns the string values of one or more keys.", Run: mget},
 	{Name: "mset", Arity: -3, Flags: Write | DenyOOM, Keys: Keys{First: 1, Last: -1, Step: 2}, Group: "string", Since: "1.0.1",
 		Usage: "key value [key value ...]", Doc: "Atomically creates or modifies the string values of one or more keys.", Run: mset},
+	{Name: "msetex", Arity: -4, Flags: Write | DenyOOM, Keys: Keys{NumKeys: 1, Step: 2}, Group: "string", Since: "8.4.0",
+		Usage: "numkeys key value [key value ...] [NX | XX] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]",
+		Doc:   "Atomically sets strings that expire at the same time, or only if all or none of the keys exist.", Run: msetEx},
 	{Name: "msetnx", Arity: -3, Flags: Write | DenyOOM, Keys: Keys{First: 1, Last: -1, Step: 2}, Group: "string", Since: "1.0.1",
 		Usage: "key value [key value ...]", Doc: "Atomically modifies the string values of one or more keys only when all keys don't exist.", Run: msetNX},
 	{Name: "psetex", Arity: 4, Flags: Write | DenyOOM, Keys: oneKey, Group: "string", Since: "2.6.0",
 		Usage: "key milliseconds value", Doc: "Sets both string value and expiration time in milliseconds of a key. The key is created if it doesn't exist.",
 		Run: func(c *Ctx) error { return c.setFor(1) }},
 	{Name: "set", Arity: -3, Flags: Write | DenyOOM, Keys: oneKey, Group: "string", Since: "1.0.0",
-		Usage: "key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]",
+		Usage: "key value [NX | XX | IFEQ ifeq-value | IFNE ifne-value | IFDEQ ifdeq-digest | IFDNE ifdne-digest] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]",
 		Doc:   "Sets the string value of a key, ignoring its type. The key is created if it doesn't exist.", Run: setString},
 	{Name: "setex", Arity: 4, Flags: Write | DenyOOM, Keys: oneKey, Group: "string", Since: "2.0.0",
 		Usage: "key seconds value", Doc: "Sets the string value and expiration time of a key. Creates the key if it doesn't exist.",
@@ -76,11 +86,12 @@ func strLen(c *Ctx) error {
 	return c.count(len(v), err)
 }
 
-// setOptions are the options of SET, and of GETEX as far as it has them.
+// setOptions are the options of SET, and of GETEX and MSETEX as far as they have them.
 type setOptions struct {
 	nx, xx, get bool
 	keepTTL     bool
 	persist     bool
+	when        condition
 	at          int64 // 0: no expiry was given
 
 	// GETEX looks at the key before it looks at the time, so its setArgs leaves this for expireAt.
@@ -89,18 +100,27 @@ type setOptions struct {
 	absolute bool
 }
 
-// setArgs reads the options of SET or GETEX from argument i on.
-func (c *Ctx) setArgs(i int, getex bool) (o setOptions, err error) {
-	timed := false
+// setter is a command that has some of these options.
+type setter uint8
+
+const (
+	setterSet setter = iota
+	setterGetEx
+	setterMSetEx
+)
+
+// setArgs reads the options of SET, GETEX or MSETEX from argument i on.
+func (c *Ctx) setArgs(i int, by setter) (o setOptions, err error) {
+	timed, getex := false, by == setterGetEx
 	for ; i < len(c.Args); i++ {
 		more := i+1 < len(c.Args)
 		free := !timed && !o.keepTTL && !o.persist // no other word on expiry yet
 		switch {
-		case !getex && !o.xx && c.is(i, "nx"):
+		case !getex && !o.xx && o.when.arg == 0 && c.is(i, "nx"):
 			o.nx = true
-		case !getex && !o.nx && c.is(i, "xx"):
+		case !getex && !o.nx && o.when.arg == 0 && c.is(i, "xx"):
 			o.xx = true
-		case !getex && c.is(i, "get"):
+		case by == setterSet && c.is(i, "get"):
 			o.get = true
 		case !getex && !timed && c.is(i, "keepttl"):
 			o.keepTTL = true
@@ -114,7 +134,12 @@ func (c *Ctx) setArgs(i int, getex bool) (o setOptions, err error) {
 			}
 			i++
 		default:
-			return o, ErrSyntax
+			when, ok := c.condition(i)
+			if !ok || by != setterSet || !more || o.nx || o.xx || o.when.arg != 0 {
+				return o, ErrSyntax
+			}
+			o.when = when
+			i++
 		}
 	}
 	if timed && !getex {
@@ -156,18 +181,23 @@ func setString(c *Ctx) error {
 		c.W.OK()
 		return nil
 	}
-	o, err := c.setArgs(3, false)
+	o, err := c.setArgs(3, setterSet)
 	if err != nil {
 		return err
 	}
-	exists := false
-	if o.get {
+	exists, met := false, true
+	if o.get || o.when.arg > 0 {
 		old, err := c.get(key)
 		if err != nil {
 			return err
 		}
-		c.W.BulkOrNull(old)
+		if o.get {
+			c.W.BulkOrNull(old)
+		}
 		exists = old != nil
+		if met, err = c.meets(old, o.when); err != nil {
+			return err
+		}
 	} else if o.nx || o.xx {
 		e, err := c.entry(key)
 		if err != nil {
@@ -175,7 +205,7 @@ func setString(c *Ctx) error {
 		}
 		exists = e.Type != keyspace.None
 	}
-	if o.nx && exists || o.xx && !exists {
+	if o.nx && exists || o.xx && !exists || !met {
 		if !o.get {
 			c.W.Null()
 		}
@@ -266,7 +296,7 @@ func getDel(c *Ctx) error {
 
 func getEx(c *Ctx) error {
 	key := c.Args[1]
-	o, err := c.setArgs(2, true)
+	o, err := c.setArgs(2, setterGetEx)
 	if err != nil {
 		return err
 	}
@@ -517,20 +547,71 @@ func mset(c *Ctx) error {
 	return nil
 }
 
+func msetEx(c *Ctx) error {
+	n, ok := parseInt(c.Args[1])
+	if !ok || n < 1 || n > math.MaxInt32 {
+		return Refusal("ERR invalid numkeys value")
+	}
+	if n > int64(len(c.Args)-2)/2 {
+		return Refusal("ERR wrong number of key-value pairs")
+	}
+	end := 2 + 2*int(n)
+	o, err := c.setArgs(end, setterMSetEx)
+	if err != nil {
+		return err
+	}
+	if o.nx || o.xx {
+		some, all, err := c.exist(c.Row.Keys.Append(c.values[:0], c.Args))
+		if err != nil {
+			return err
+		}
+		if o.nx && some || o.xx && !all {
+			c.W.Int(0)
+			return nil
+		}
+	}
+	at := o.at
+	if o.keepTTL {
+		at = keyspace.KeepTTL
+	}
+	for i := 2; i < end; i += 2 {
+		if err := c.putUntil(c.Args[i], c.Args[i+1], at); err != nil {
+			return err
+		}
+		c.Event(EventString, "set", c.Args[i])
+		if o.at != 0 {
+			c.Event(EventGeneric, "expire", c.Args[i])
+		}
+	}
+	c.W.Int(1)
+	return nil
+}
+
+// exist reports whether some and whether all of the keys exist. They lie in c.values.
+func (c *Ctx) exist(keys [][]byte) (some, all bool, err error) {
+	c.values = keys
+	if c.entries, err = c.Tx.Entries(keys, c.entries[:0]); err != nil {
+		return false, false, err
+	}
+	all = true
+	for _, e := range c.entries {
+		some = some || e.Type != keyspace.None
+		all = all && e.Type != keyspace.None
+	}
+	return some, all, nil
+}
+
 func msetNX(c *Ctx) error {
 	if len(c.Args)%2 == 0 {
 		return wrongArity(c.Row)
 	}
-	c.values = c.Row.Keys.Append(c.values[:0], c.Args)
-	var err error
-	if c.entries, err = c.Tx.Entries(c.values, c.entries[:0]); err != nil {
+	some, _, err := c.exist(c.Row.Keys.Append(c.values[:0], c.Args))
+	if err != nil {
 		return err
 	}
-	for _, e := range c.entries {
-		if e.Type != keyspace.None {
-			c.W.Int(0)
-			return nil
-		}
+	if some {
+		c.W.Int(0)
+		return nil
 	}
 	if err := mset(c); err != nil {
 		return err
