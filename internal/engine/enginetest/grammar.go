@@ -76,7 +76,7 @@ type grammar struct {
 }
 
 // The groups of commands that are about data alone: what they answer follows from the calls before.
-var drawn = []string{"string", "generic", "bitmap", "hyperloglog", "hash", "list", "set", "sorted-set"}
+var drawn = []string{"string", "generic", "bitmap", "hyperloglog", "hash", "list", "set", "sorted-set", "stream"}
 
 // The groups of those whose keys have members.
 var collections = drawn[4:]
@@ -93,6 +93,9 @@ var undrawn = map[string]string{
 
 	"delex": tooNew, "digest": tooNew, "msetex": tooNew,
 
+	"xackdel": tooNew, "xdelex": tooNew,
+
+	"xinfo|consumers": "it tells the clock",
 	"pfselftest":      "it takes Redis a second",
 	"randomkey":       "the answer is random",
 	"object|idletime": "it tells the clock, and whether the policy is LFU",
@@ -116,7 +119,10 @@ var rare = map[string]int{"flushall": 40, "flushdb": 30, "swapdb": 4, "spop": 3,
 const commonWeight = 40
 
 // newer are the options that Redis 7.0 does not know.
-var newer = []string{"WITHSCORE", "IFEQ", "IFNE", "IFDEQ", "IFDNE"}
+var newer = []string{"WITHSCORE", "IFEQ", "IFNE", "IFDEQ", "IFDNE", "CLAIM"}
+
+// clocked are the options that wait, or tell the clock.
+var clocked = []string{"BLOCK", "FULL", "*"}
 
 // grammars are those of all commands drawn from.
 func grammars() ([]*grammar, error) {
@@ -150,6 +156,7 @@ type drawer struct {
 	*rand.Rand
 	grammars []*grammar
 	total    int   // of the weights
+	entries  int   // the milliseconds of the last entry that was added to a stream
 	ttls     int64 // how many relative expiries were drawn, so that no two are alike
 
 	// Of the call being drawn.
@@ -158,6 +165,7 @@ type drawer struct {
 	numkeys int
 	key     string // the last one drawn
 	many    bool   // it has hundreds of members, so that they are kept in another way than a few
+	trim    string // what a stream is trimmed by: "MAXLEN" or "MINID"
 	unknown string // a name of an argument that we have nothing for
 }
 
@@ -189,6 +197,9 @@ func (d *drawer) callOf(g *grammar) ([]string, error) {
 	d.many = d.IntN(500) == 0 && slices.Contains(collections, g.row.Group)
 	d.many = d.many || g.row.Name == "pfadd" && d.IntN(5) == 0
 	d.mode = []string{"", "BYSCORE", "BYLEX"}[d.IntN(3)]
+	if g.row.Name == "xread" || g.row.Name == "xreadgroup" {
+		d.numkeys = 1 + d.IntN(2)
+	}
 	switch name := g.row.Name; {
 	case strings.Contains(name, "lex"):
 		d.mode = "BYLEX"
@@ -206,7 +217,7 @@ func (d *drawer) callOf(g *grammar) ([]string, error) {
 		return nil, fmt.Errorf("no idea what to draw for the argument %q of %s", d.unknown, g.row.FullName())
 	}
 	// A wrong call may ask a random choice for less than all, and give a score to where all must be 0.
-	spoilable := !slices.Contains(whole, g.row.Name) && !slices.Contains(scans, g.row.Name) && !strings.HasPrefix(d.key, "y")
+	spoilable := !slices.Contains(whole, g.row.Name) && !slices.Contains(scans, g.row.Name) && !strings.HasPrefix(d.key, "y") && g.row.Name != "xsetid"
 	if spoilable && d.IntN(25) == 0 {
 		words = d.spoil(words, len(g.name))
 	}
@@ -261,7 +272,9 @@ func (d *drawer) node(words []string, n *node) []string {
 		}
 		return append(words, d.mode)
 	}
-	choices := slices.DeleteFunc(slices.Clone(n.choices), func(c []node) bool { return slices.Contains(newer, c[0].word) })
+	choices := slices.DeleteFunc(slices.Clone(n.choices), func(c []node) bool {
+		return slices.Contains(newer, c[0].word) || slices.Contains(clocked, c[0].word)
+	})
 	if len(choices) == 0 {
 		return words
 	}
@@ -269,7 +282,11 @@ func (d *drawer) node(words []string, n *node) []string {
 	if n.optional && !all && d.IntN(3) > 0 {
 		return words
 	}
-	return d.sequence(words, choices[d.IntN(len(choices))])
+	choice := choices[d.IntN(len(choices))]
+	if word := choice[0].word; word == "MAXLEN" || word == "MINID" {
+		d.trim = word
+	}
+	return d.sequence(words, choice)
 }
 
 // spoil makes a call wrong in some way: an argument more or less, or one that makes no sense.
@@ -297,7 +314,7 @@ func (d *drawer) between(low, high int) string { return strconv.Itoa(low + d.Int
 
 // prefixes of the names of keys, by the group whose commands fill them. A key that starts with y is a sorted set in which
 // all scores are 0, since only there ranges by member mean something.
-var prefixes = map[string]string{"string": "s", "bitmap": "b", "hyperloglog": "p", "hash": "h", "list": "l", "set": "e", "sorted-set": "z"}
+var prefixes = map[string]string{"string": "s", "bitmap": "b", "hyperloglog": "p", "hash": "h", "list": "l", "set": "e", "sorted-set": "z", "stream": "x"}
 
 // anyKey draws the name of a key, mostly one that holds what the command wants.
 func (d *drawer) anyKey(source bool) string {
@@ -306,9 +323,9 @@ func (d *drawer) anyKey(source bool) string {
 	case d.mode == "BYLEX" && source:
 		return d.one("y1", "y2")
 	case prefix == "" && source:
-		prefix = d.one("s", "b", "p", "h", "l", "e", "z", "y")
+		prefix = d.one("s", "x", "b", "p", "h", "l", "e", "z", "y")
 	case prefix == "":
-		prefix = d.one("s", "b", "p", "h", "l", "e", "z")
+		prefix = d.one("s", "x", "b", "p", "h", "l", "e", "z")
 	case d.row.Name == "zadd" && d.IntN(4) == 0:
 		return d.one("y1", "y2")
 	case prefix == "z" && d.numkeys > 0 && d.IntN(6) == 0:
@@ -316,7 +333,7 @@ func (d *drawer) anyKey(source bool) string {
 	case prefix == "b" && d.IntN(4) == 0:
 		prefix = "s" // a bitmap is just a string
 	case d.IntN(30) == 0:
-		prefix = d.one("s", "b", "p", "h", "l", "e", "z")
+		prefix = d.one("s", "x", "b", "p", "h", "l", "e", "z")
 	}
 	return prefix + d.between(1, 3)
 }
@@ -326,6 +343,11 @@ const long = "a value that is longer than the sixty-four bytes up to which the s
 
 // argument draws a value for an argument by its name.
 func (d *drawer) argument(name string) string {
+	if d.row.Group == "stream" {
+		if word, ok := d.streamArgument(name); ok {
+			return word
+		}
+	}
 	switch name {
 	case "key", "key1", "key2", "source", "sourcekey", "src":
 		d.key = d.anyKey(true)

@@ -185,6 +185,7 @@ var readers = map[string][]string{
 	"hash":   {"HGETALL", "key"},
 	"set":    {"SMEMBERS", "key"},
 	"zset":   {"ZRANGE", "key", "0", "-1", "WITHSCORES"},
+	"stream": {"XRANGE", "key", "-", "+"},
 }
 
 // contents reads a database.
