@@ -74,10 +74,14 @@ func (d *drawer) oldID() string {
 }
 
 // timeless is a reply about streams without what the clock and the version of Redis decide: idle times, and how many
-// consumers there are, since 7.2 counts one as soon as it asks.
+// consumers there are, since 7.2 counts one as soon as it asks. Nor has it the sizes of the radix tree, in which Redis keeps
+// some nodes that are empty.
 func timeless(words []string, v *resp.Value) *resp.Value {
 	c := *v
 	c.Elems = slices.Clone(v.Elems)
+	if len(words) > 1 && strings.EqualFold(words[1], "stream") && len(c.Elems) > 5 {
+		c.Elems[3].Int, c.Elems[5].Int = 0, 0
+	}
 	for i := range c.Elems {
 		e := &c.Elems[i]
 		switch {
