@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 
 	"github.com/redbud-go/redbud/internal/keyspace"
@@ -486,16 +485,19 @@ func (c *Ctx) geoFind(s *geoSearch) error {
 
 // sort brings what was found in order, and cuts it to COUNT: without ANY that means the nearest.
 func (s *geoSearch) sort() {
-	byDistance := func(a, b geoFound) int { return cmp.Compare(a.distance, b.distance) }
-	switch {
-	case s.descending:
-		slices.SortStableFunc(s.found, func(a, b geoFound) int { return byDistance(b, a) })
-	case s.ascending, s.count > 0 && !s.any:
-		slices.SortStableFunc(s.found, byDistance)
-	}
+	n := len(s.found)
 	if s.count > 0 {
-		s.found = s.found[:min(s.count, len(s.found))]
+		n = min(s.count, n)
+		s.ascending = s.ascending || !s.descending && !s.any
 	}
+	compare := func(a, b geoFound) int { return cmp.Compare(a.distance, b.distance) }
+	if s.descending {
+		compare = func(a, b geoFound) int { return cmp.Compare(b.distance, a.distance) }
+	}
+	if s.ascending || s.descending {
+		sortPart(s.found, 0, n, compare)
+	}
+	s.found = s.found[:n]
 }
 
 // geoTell replies with what was found.

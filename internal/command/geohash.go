@@ -24,8 +24,8 @@ const (
 	scoreBits   = 2 * maxStep
 	geohashSize = 11 // letters of GEOHASH
 
-	earthRadius = 6372797.560856 // in meters
-	mercatorMax = 20037726.37    // half the circumference on a web map
+	earthRadius = 6372797.560856       // in meters
+	mercatorMax = 20037726.37          // half the circumference on a web map
 	radian      = 0x1.1df46a2529d39p-6 // how many of them a degree is
 )
 

@@ -96,6 +96,8 @@ var newerFacts = map[string][]string{
 	"getex":    {"key specs"},
 	"pfcount":  {"key specs"},
 	"set":      {"key specs"},
+	"sort":     {"key specs"},
+	"sort_ro":  {"key specs"},
 }
 
 func TestCommandInfoIsThatOfARealServer(t *testing.T) {

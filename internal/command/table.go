@@ -82,6 +82,9 @@ type keyOptions struct {
 	words []string       // in lower case; each is followed by one key
 	skip  map[string]int // other options by how many words of theirs follow, none of which is an option
 
+	// The words end the options. The first half of what follows them are keys, of which there may be many.
+	half bool
+
 	// The command also reads keys whose names it makes of a pattern and of what other keys hold: they stand nowhere.
 	patterns bool
 }
@@ -93,11 +96,23 @@ func (o *keyOptions) each(call engine.Call, word string, f func(i int)) {
 		if n, ok := o.skip[name]; ok {
 			i += n
 		} else if slices.Contains(o.words, name) {
+			if o.half {
+				o.eachOfHalf(call, i+1, f)
+				return
+			}
 			i++
 			if word == "" || word == name {
 				f(i)
 			}
 		}
+	}
+}
+
+// eachOfHalf visits the first half of what a call has from a word on, unless it cannot be halved.
+func (o *keyOptions) eachOfHalf(call engine.Call, from int, f func(i int)) {
+	n := len(call) - from
+	for i := range n / 2 * (1 - n%2) {
+		f(from + i)
 	}
 }
 
@@ -152,12 +167,14 @@ var Commands = newTable(
 	bitmapCommands,
 	hyperloglogCommands,
 	keyCommands,
+	sortCommands,
 	expireCommands,
 	hashCommands,
 	listCommands,
 	setCommands,
 	zsetCommands,
 	geoCommands,
+	streamCommands,
 	connectionCommands,
 	transactionCommands,
 	serverCommands,

@@ -114,7 +114,8 @@ var accesses = byWord(map[string]string{
 // tips are hints for clients, of a cluster above all (https://redis.io/docs/latest/develop/reference/command-tips/).
 var tips = byWord(map[string]string{
 	"nondeterministic_output": `client|info client|list dump hrandfield hscan object|encoding object|freq object|idletime
-		object|refcount pttl spop srandmember sscan time ttl zrandmember zscan`,
+		object|refcount pttl spop srandmember sscan time ttl
+		xadd xautoclaim xclaim xinfo|consumers xpending xtrim zrandmember zscan`,
 	"nondeterministic_output_order": `command command|docs command|info command|list hgetall hkeys hvals sdiff sinter
 		smembers sunion`,
 	"request_policy:all_nodes response_policy:all_succeeded":                    "config|set client|setinfo client|setname",
@@ -143,6 +144,7 @@ type keySpec struct {
 
 	options *keyOptions // keys that follow a word, from index on
 	keyword string      // the word, in capitals
+	limit   int         // 2: only the first half of the words up to last are keys
 }
 
 // keySpecs are the key specifications of a command.
@@ -194,13 +196,19 @@ func (o *keyOptions) specs() []keySpec {
 		specs = append(specs, keySpec{access: []string{"RO", "access"}, options: &keyOptions{patterns: true}})
 	}
 	for _, word := range o.words {
+		if o.half {
+			specs = append(specs, keySpec{access: []string{"RO", "access"}, index: o.from, options: o, keyword: strings.ToUpper(word), last: -1, step: 1, limit: 2})
+			continue
+		}
 		specs = append(specs, keySpec{access: []string{"OW", "update"}, index: o.from, options: o, keyword: strings.ToUpper(word), step: 1})
 	}
 	return specs
 }
 
 // hasKeys reports whether a command can name keys.
-func (c *Command) hasKeys() bool { return c.Keys.First > 0 || c.Keys.NumKeys > 0 }
+func (c *Command) hasKeys() bool {
+	return c.Keys.First > 0 || c.Keys.NumKeys > 0 || c.Keys.options != nil
+}
 
 // accessOf is what a call does with the keys of a specification.
 func (s *keySpec) accessOf(call engine.Call) []string {

@@ -51,12 +51,11 @@ func (d *drawer) idFor() string {
 		if d.IntN(12) == 0 {
 			return d.oldID()
 		}
-		d.entries += d.IntN(2) * d.IntN(3)
 		if d.IntN(4) == 0 {
 			return fmt.Sprint(d.entries, "-*")
 		}
 		d.entries++
-		return fmt.Sprint(d.entries, d.one("", "-0", "-1", "-2"))
+		return fmt.Sprint(d.entries, d.one("", "-0", "-0", "-1"))
 	case "xread":
 		return d.one("$", "0", d.oldID(), d.oldID())
 	case "xreadgroup":
@@ -69,8 +68,8 @@ func (d *drawer) idFor() string {
 
 // oldID draws an id near those that were added last.
 func (d *drawer) oldID() string {
-	ms := max(d.entries-d.IntN(4)*d.IntN(20), 0)
-	return fmt.Sprint(ms, d.one("", "-0", "-1", "-2"))
+	ms := max(d.entries-d.IntN(2)*d.IntN(15), 0)
+	return fmt.Sprint(ms, d.one("", "-0", "-0", "-1"))
 }
 
 // timeless is a reply about streams without what the clock and the version of Redis decide: idle times, and how many
