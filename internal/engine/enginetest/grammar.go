@@ -114,7 +114,8 @@ var whole = []string{"spop", "srandmember", "hrandfield", "zrandmember"}
 var scans = []string{"scan", "hscan", "sscan", "zscan"}
 
 // rare are the commands that would keep the keyspace empty, drawn once for so many draws of another.
-var rare = map[string]int{"flushall": 40, "flushdb": 30, "swapdb": 4, "spop": 3, "del": 3, "unlink": 3, "move": 3, "ltrim": 2}
+var rare = map[string]int{"flushall": 40, "flushdb": 30, "swapdb": 4, "spop": 3, "del": 3, "unlink": 3, "move": 3, "ltrim": 2,
+	"xgroup|destroy": 8, "xgroup|delconsumer": 4, "xgroup|help": 40, "xinfo|help": 40, "xtrim": 4, "xdel": 2}
 
 const commonWeight = 40
 
@@ -334,6 +335,9 @@ func (d *drawer) anyKey(source bool) string {
 		prefix = "s" // a bitmap is just a string
 	case d.IntN(30) == 0:
 		prefix = d.one("s", "x", "b", "p", "h", "l", "e", "z")
+	}
+	if prefix == "x" {
+		return prefix + d.between(1, 2)
 	}
 	return prefix + d.between(1, 3)
 }
