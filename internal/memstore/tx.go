@@ -503,9 +503,9 @@ func (t *tx) SetRange(key []byte, offset int, value []byte) (int, error) {
 		if r != 0 && t.s.arena.size(r) < hd.layout(len(key), n) {
 			spare = min(n, 1<<20)
 		}
-		t.grow(key, h, r, hd, old, n, spare)
+		r = t.grow(key, h, r, hd, old, n, spare)
 	}
-	b := t.block(t.db.keys.find(&t.s.arena, h, key))
+	b := t.block(r)
 	b[1] |= flagRaw
 	v := valueOf(b)
 	if offset > len(old) {
@@ -516,13 +516,12 @@ func (t *tx) SetRange(key []byte, offset int, value []byte) (int, error) {
 	return n, nil
 }
 
-// grow makes the string at a key n bytes long; the new ones hold rubbish.
-func (t *tx) grow(key []byte, h uint64, r ref, hd head, old []byte, n, spare int) {
-	if r != 0 && t.s.arena.size(r) >= hd.layout(len(key), n) {
-		le.PutUint32(t.block(r)[4:], uint32(n))
-		return
+// grow makes the string at a key n bytes long and returns its block; the new ones hold rubbish.
+func (t *tx) grow(key []byte, h uint64, r ref, hd head, old []byte, n, spare int) ref {
+	if r == 0 || t.s.arena.size(r) < hd.layout(len(key), n) {
+		t.store(key, h, r, hd, old, n-len(old)+spare)
+		r = t.db.keys.find(&t.s.arena, h, key)
 	}
-	t.store(key, h, r, hd, old, n-len(old)+spare)
-	b := t.block(t.db.keys.find(&t.s.arena, h, key))
-	le.PutUint32(b[4:], uint32(n))
+	le.PutUint32(t.block(r)[4:], uint32(n))
+	return r
 }
