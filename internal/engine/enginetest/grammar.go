@@ -76,7 +76,7 @@ type grammar struct {
 }
 
 // The groups of commands that are about data alone: what they answer follows from the calls before.
-var drawn = []string{"string", "generic", "bitmap", "hyperloglog", "hash", "list", "set", "sorted-set", "stream"}
+var drawn = []string{"string", "generic", "bitmap", "hyperloglog", "hash", "list", "set", "sorted-set", "stream", "geo"}
 
 // The groups of those whose keys have members.
 var collections = drawn[4:]
@@ -124,6 +124,9 @@ var newer = []string{"WITHSCORE", "IFEQ", "IFNE", "IFDEQ", "IFDNE", "CLAIM"}
 
 // clocked are the options that wait, or tell the clock.
 var clocked = []string{"BLOCK", "FULL", "*"}
+
+// rounded are the options whose effect may differ in the last digit: the sines of C are not always the nearest numbers.
+var rounded = []string{"STOREDIST"}
 
 // grammars are those of all commands drawn from.
 func grammars() ([]*grammar, error) {
@@ -217,6 +220,9 @@ func (d *drawer) callOf(g *grammar) ([]string, error) {
 	if d.unknown != "" {
 		return nil, fmt.Errorf("no idea what to draw for the argument %q of %s", d.unknown, g.row.FullName())
 	}
+	if g.row.Name == "sort" {
+		words = orderly(words)
+	}
 	// A wrong call may ask a random choice for less than all, and give a score to where all must be 0.
 	spoilable := !slices.Contains(whole, g.row.Name) && !slices.Contains(scans, g.row.Name) && !strings.HasPrefix(d.key, "y") && g.row.Name != "xsetid"
 	if spoilable && d.IntN(25) == 0 {
@@ -274,7 +280,7 @@ func (d *drawer) node(words []string, n *node) []string {
 		return append(words, d.mode)
 	}
 	choices := slices.DeleteFunc(slices.Clone(n.choices), func(c []node) bool {
-		return slices.Contains(newer, c[0].word) || slices.Contains(clocked, c[0].word)
+		return slices.Contains(newer, c[0].word) || slices.Contains(clocked, c[0].word) || slices.Contains(rounded, c[0].word)
 	})
 	if len(choices) == 0 {
 		return words
@@ -315,18 +321,20 @@ func (d *drawer) between(low, high int) string { return strconv.Itoa(low + d.Int
 
 // prefixes of the names of keys, by the group whose commands fill them. A key that starts with y is a sorted set in which
 // all scores are 0, since only there ranges by member mean something.
-var prefixes = map[string]string{"string": "s", "bitmap": "b", "hyperloglog": "p", "hash": "h", "list": "l", "set": "e", "sorted-set": "z", "stream": "x"}
+var prefixes = map[string]string{"string": "s", "bitmap": "b", "hyperloglog": "p", "hash": "h", "list": "l", "set": "e", "sorted-set": "z", "stream": "x", "geo": "g"}
 
 // anyKey draws the name of a key, mostly one that holds what the command wants.
 func (d *drawer) anyKey(source bool) string {
 	prefix := prefixes[d.row.Group]
 	switch {
+	case strings.HasPrefix(d.row.Name, "sort") && source:
+		return d.sortedKey()
 	case d.mode == "BYLEX" && source:
 		return d.one("y1", "y2")
 	case prefix == "" && source:
-		prefix = d.one("s", "x", "b", "p", "h", "l", "e", "z", "y")
+		prefix = d.one("s", "x", "b", "p", "h", "l", "e", "z", "g", "y")
 	case prefix == "":
-		prefix = d.one("s", "x", "b", "p", "h", "l", "e", "z")
+		prefix = d.one("s", "x", "b", "p", "h", "l", "e", "z", "g")
 	case d.row.Name == "zadd" && d.IntN(4) == 0:
 		return d.one("y1", "y2")
 	case prefix == "z" && d.numkeys > 0 && d.IntN(6) == 0:
@@ -334,7 +342,7 @@ func (d *drawer) anyKey(source bool) string {
 	case prefix == "b" && d.IntN(4) == 0:
 		prefix = "s" // a bitmap is just a string
 	case d.IntN(30) == 0:
-		prefix = d.one("s", "x", "b", "p", "h", "l", "e", "z")
+		prefix = d.one("s", "x", "b", "p", "h", "l", "e", "z", "g")
 	}
 	if prefix == "x" {
 		return prefix + d.between(1, 2)
@@ -351,6 +359,9 @@ func (d *drawer) argument(name string) string {
 		if word, ok := d.streamArgument(name); ok {
 			return word
 		}
+	}
+	if word, ok := d.geoArgument(name); ok {
+		return word
 	}
 	switch name {
 	case "key", "key1", "key2", "source", "sourcekey", "src":
@@ -461,6 +472,9 @@ func (d *drawer) argument(name string) string {
 	case "cursor":
 		return "0"
 	case "pattern":
+		if strings.HasPrefix(d.row.Name, "sort") {
+			return d.one("s*", "s*", "h*->f1", "h*->none", "*", "#", "nosort", "l*")
+		}
 		return d.one("*", "s*", "?1", "[e-l]*", "*2", "m[12]", "[^m]*", "f?", "\\s1", "nothing")
 	case "type":
 		return d.one("string", "list", "hash", "set", "zset", "stream", "none", "ZSET")

@@ -42,6 +42,15 @@ var known = []struct {
 			was := string(redis.Str)
 			return isEncoding(words) && (was == "quicklist" || was == "hashtable") && string(engine.Str) == "listpack"
 		}},
+	{"SORT makes Redis keep a sorted set as one that is large",
+		func(words []string, redis, engine *resp.Value) bool {
+			return isEncoding(words) && string(redis.Str) == "skiplist" && string(engine.Str) == "listpack"
+		}},
+	{"SORT leaves a set in the order in which it is kept when it is given nothing to sort by, or words that are equal",
+		func(words []string, redis, engine *resp.Value) bool {
+			sorts := strings.EqualFold(words[0], "sort") || strings.EqualFold(words[0], "sort_ro")
+			return sorts && contains(words, "BY") && redis.IsAggregate() && engine.IsAggregate() && len(redis.Elems) == len(engine.Elems)
+		}},
 	{"in Redis the encoding of a string tells which commands made it, in our engines only what it is",
 		func(words []string, redis, engine *resp.Value) bool {
 			encodings := []string{"int", "embstr", "raw"}
@@ -51,4 +60,8 @@ var known = []struct {
 
 func isEncoding(words []string) bool {
 	return len(words) == 3 && strings.EqualFold(words[0], "object") && strings.EqualFold(words[1], "encoding")
+}
+
+func contains(words []string, word string) bool {
+	return slices.ContainsFunc(words, func(w string) bool { return strings.EqualFold(w, word) })
 }
