@@ -104,7 +104,7 @@ func TestGetAllocatesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	if n != 0 || string(w.Buf) != "$5\r\nvalue\r\n" {
+	if n != 0 && !racing || string(w.Buf) != "$5\r\nvalue\r\n" {
 		t.Errorf("%v allocations for the reply %q", n, w.Buf)
 	}
 }
