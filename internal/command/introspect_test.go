@@ -98,6 +98,7 @@ var newerFacts = map[string][]string{
 	"set":      {"key specs"},
 	"sort":     {"key specs"},
 	"sort_ro":  {"key specs"},
+	"xadd":     {"key specs"},
 }
 
 func TestCommandInfoIsThatOfARealServer(t *testing.T) {
