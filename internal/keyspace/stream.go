@@ -132,7 +132,7 @@ type StreamKey interface {
 	// Range visits the entries from from to to, both included; backwards where reverse is set. f returns false to stop
 	// early and must not write.
 	Range(from, to StreamID, reverse bool, f func(id StreamID, fields [][]byte) bool) error
-	// Get visits the index of each id with the fields of its entry, nil for a missing one. f must not write.
+	// Get visits the index of each id, in turn, with the fields of its entry, nil for a missing one. f must not write.
 	Get(ids []StreamID, f func(i int, fields [][]byte)) error
 	// Delete removes entries and appends whether each was there. MaxDeleted follows.
 	Delete(ids []StreamID, dst []bool) ([]bool, error)
