@@ -45,11 +45,7 @@ func (s *Store) Wait(ctx context.Context, a keyspace.Access, try func(keyspace.T
 	}
 	w := &waiter{db: a.DB, gone: a.Gone, try: try, done: make(chan struct{})}
 	for _, k := range a.Keys {
-		key := watchKey{a.DB, string(k)}
-		if !slices.Contains(w.lines, key) {
-			w.lines = append(w.lines, key)
-			s.join(key, w)
-		}
+		s.join(watchKey{a.DB, string(k)}, w)
 	}
 	if err := t.Commit(); err != nil {
 		return err
@@ -77,13 +73,17 @@ func endWith(t keyspace.Tx, err error) error {
 	return t.Commit()
 }
 
+// join puts a waiter at the end of a line, once if it names the key again.
 func (s *Store) join(key watchKey, w *waiter) {
 	l := s.waiting[key]
 	if l == nil {
 		l = &line{key: key}
 		s.waiting[key] = l
+	} else if l.waiters[len(l.waiters)-1] == w {
+		return
 	}
 	l.waiters = append(l.waiters, w)
+	w.lines = append(w.lines, key)
 }
 
 // leave takes a waiter out of all its lines.

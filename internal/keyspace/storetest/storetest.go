@@ -22,6 +22,7 @@ func Run(t *testing.T, open func(t *testing.T) keyspace.Store) {
 		{"expiry", expiryCases},
 		{"databases", databaseCases},
 		{"watch", watchCases},
+		{"wait", waitCases},
 		{"scan", scanCases},
 		{"hash", hashCases},
 		{"list", listCases},
