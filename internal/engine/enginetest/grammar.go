@@ -98,6 +98,8 @@ var undrawn = map[string]string{
 	"xinfo|consumers": "it tells the clock",
 	"pfselftest":      "it takes Redis a second",
 	"randomkey":       "the answer is random",
+	"sort":            "Redis takes an errno that an earlier call left behind for a number out of range, now and then",
+	"sort_ro":         "as sort",
 	"object|idletime": "it tells the clock, and whether the policy is LFU",
 	"object|freq":     "it is refused unless the policy is LFU",
 	"object|refcount": "it tells how Redis keeps a value",
