@@ -50,6 +50,9 @@ func NewEngine(store keyspace.Store, o Options) *Engine {
 	}
 	e.contexts.New = func() any { return newCtx(e) }
 	e.Settings = newSettings()
+	if s, ok := store.(keyspace.Limited); ok {
+		e.Settings.limit(s)
+	}
 	e.Info = newInfo(e)
 	return e
 }

@@ -165,6 +165,20 @@ type Tx interface {
 	Rollback()
 }
 
+// Limits say how large a collection may get before a store that keeps small ones in a form of their own keeps it in
+// another: numbers of elements, and bytes of a single one. They are settings of Redis.
+type Limits struct {
+	HashEntries, HashValue           int
+	SetIntegers                      int // elements of a set that are all integers
+	SetEntries, SetValue             int
+	SortedSetEntries, SortedSetValue int
+	ListSize                         int // elements of a list; -1 to -5: 4 KiB, 8 KiB and so on to 64 KiB, as a listpack
+}
+
+// Limited is implemented by stores that heed Limits. SetLimits may be called at any time, from within a transaction
+// too; a collection takes its form when it is next written.
+type Limited interface{ SetLimits(Limits) }
+
 // Counts is what a store has counted since it was opened.
 type Counts struct {
 	Hits, Misses     int64 // keys looked up for reading: there, or not

@@ -27,16 +27,17 @@ func (f *fields) get(s *Store, name []byte) (value []byte, ok bool) {
 	return valueOf(s.arena.block(r)), true
 }
 
-// set stores a name with a value and reports whether the name is new.
-func (f *fields) set(s *Store, name, value []byte) (added bool) {
+// set stores a name with a value and reports whether the name is new. What is packed stays so up to a number of names, and
+// while none of them and no value is longer than so many bytes.
+func (f *fields) set(s *Store, name, value []byte, entries, bytes int) (added bool) {
 	if f.dict == nil {
 		off, next, old := f.packed.find(name)
 		switch {
+		case f.packed.n-btoi(off >= 0) >= entries || len(name) > bytes || len(value) > bytes:
+			f.unpack(s)
 		case off >= 0 && len(old) == len(value):
 			copy(old, value)
 			return false
-		case f.packed.n-btoi(off >= 0) >= packedCount || len(name) > packedBytes || len(value) > packedBytes:
-			f.unpack(s)
 		case off >= 0:
 			f.packed.remove(off, next)
 			f.packed.insert(off, name, value)
@@ -79,8 +80,11 @@ func (f *fields) store(s *Store, name []byte, h uint64, old ref, value []byte) r
 	return r
 }
 
-// unpack makes a table of a packed collection.
+// unpack makes a table of a packed collection; of a table it leaves it alone.
 func (f *fields) unpack(s *Store) {
+	if f.dict != nil {
+		return
+	}
 	f.dict = &table{}
 	f.packed.each(func(name, value []byte) { f.store(s, name, s.hash(name), 0, value) })
 	f.packed = packed{}
@@ -147,7 +151,7 @@ func (f *fields) random(s *Store, n int, visit func(name, value []byte)) {
 	case n == 1:
 		visit(f.one(s))
 	case f.dict == nil:
-		var scratch [packedCount]int
+		var scratch [offsetsAtHand]int
 		offsets := f.packed.offsets(scratch[:0])
 		for i := range min(n, size) {
 			j := i + s.rng.IntN(size-i)

@@ -89,8 +89,12 @@ func (k *hashKey) Set(pairs [][]byte) (added int, err error) {
 		k.hash = &hash{}
 		k.t.create(k.key, keyspace.Hash, k.hash)
 	}
+	limits := k.t.s.limits.Load()
+	if len(pairs)/2 > limits.HashEntries {
+		k.hash.unpack(k.t.s) // at once, as it would come to that anyway
+	}
 	for i := 0; i < len(pairs); i += 2 {
-		added += btoi(k.hash.set(k.t.s, pairs[i], pairs[i+1]))
+		added += btoi(k.hash.set(k.t.s, pairs[i], pairs[i+1], limits.HashEntries, limits.HashValue))
 	}
 	k.t.wrote(k.key, k.hash.len())
 	return added, nil

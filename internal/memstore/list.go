@@ -14,6 +14,7 @@ type list struct {
 	chunks []*chunk // chunks[front:] are in use; none of them is empty
 	front  int
 	n      int
+	large  bool // Redis would not keep it as one listpack
 }
 
 // chunk is a run of values. Each stands between its length and its length again, the second one spelled
@@ -22,10 +23,11 @@ type chunk struct {
 	buf        []byte
 	head, tail int // buf[head:tail] is in use
 	n          int
+	packed     int // bytes that the values would take in a listpack
 }
 
 const (
-	// chunkBytes is how much a chunk holds, unless a single value is longer: list-max-listpack-size -2 of Redis.
+	// chunkBytes is how much a chunk holds, unless a single value is longer.
 	chunkBytes = 8 << 10
 	chunkFirst = 64 // of a new list's chunk
 )
@@ -140,6 +142,17 @@ func (c *chunk) push(end keyspace.End, v []byte, size int) {
 		c.tail += size
 	}
 	c.n++
+	c.packed += listpackSize(v)
+}
+
+// measure returns how many bytes the values from offset off to end would take in a listpack.
+func (c *chunk) measure(off, end int) (bytes int) {
+	for off < end {
+		var v []byte
+		v, off = c.first(off)
+		bytes += listpackSize(v)
+	}
+	return bytes
 }
 
 // splice replaces the bytes from off to next by values.
@@ -226,6 +239,7 @@ func (l *list) pop(end keyspace.End, f func(v []byte)) {
 	}
 	f(v)
 	l.n--
+	c.packed -= listpackSize(v)
 	if c.n--; c.n == 0 {
 		l.drop(i)
 	}
@@ -308,6 +322,8 @@ func (l *list) halve(i int) {
 	right.tail = len(right.buf)
 	left := &chunk{buf: bytes.Clone(c.buf[c.head:at]), n: c.n / 2}
 	left.tail = len(left.buf)
+	left.packed = left.measure(0, left.tail)
+	right.packed = c.packed - left.packed
 	l.chunks[l.front+i] = left
 	l.chunks = slices.Insert(l.chunks, l.front+i+1, right)
 }
@@ -317,6 +333,7 @@ func (l *list) set(index int, v []byte) {
 	c := l.used()[i]
 	off := c.seek(at)
 	old, next := c.first(off)
+	c.packed += listpackSize(v) - listpackSize(old)
 	if len(old) == len(v) {
 		copy(old, v)
 		return
@@ -335,6 +352,7 @@ func (l *list) insert(after bool, pivot, v []byte) bool {
 				}
 				c.splice(off, off, v)
 				c.n++
+				c.packed += listpackSize(v)
 				l.n++
 				l.halve(i)
 				return true
@@ -390,6 +408,7 @@ func (c *chunk) remove(v []byte, most int, back bool) (removed int) {
 	}
 	c.tail = to
 	c.n -= removed
+	c.packed -= removed * listpackSize(v)
 	return removed
 }
 
@@ -409,9 +428,9 @@ func (l *list) cut(end keyspace.End, n int) {
 			l.drop(i)
 			continue
 		case end == keyspace.Left:
-			c.head = c.seek(n)
+			c.keep(c.seek(n), c.tail)
 		default:
-			c.tail = c.seek(c.n - n)
+			c.keep(c.head, c.seek(c.n-n))
 		}
 		c.n -= n
 		l.n -= n
@@ -419,12 +438,54 @@ func (l *list) cut(end keyspace.End, n int) {
 	}
 }
 
+// keep leaves what stands from head to tail, at one end of the chunk.
+func (c *chunk) keep(head, tail int) {
+	if gone := head - c.head + c.tail - tail; gone < tail-head {
+		c.packed -= c.measure(c.head, head) + c.measure(tail, c.tail)
+	} else {
+		c.packed = c.measure(head, tail)
+	}
+	c.head, c.tail = head, tail
+}
+
+// grow notes that values come to the list, of which one may go: from some size on it is large.
+func (l *list) grow(size int, values ...[]byte) {
+	if l.large {
+		return
+	}
+	most, mostValues := listBounds(size)
+	bytes := l.listpackBytes()
+	for _, v := range values {
+		bytes += len(v)
+	}
+	l.large = bytes > most || l.n+len(values) > mostValues
+}
+
+// shrink notes that something was removed: from half that size down the list is no longer large. As in Redis, that what is
+// left is in one piece is part of it.
+func (l *list) shrink(size int) {
+	most, mostValues := listBounds(size)
+	if !l.large || len(l.used()) > max(most/chunkBytes, 1) {
+		return
+	}
+	l.large = size < 0 && l.listpackBytes() > most/2 || l.n > mostValues/2
+}
+
+// listpackBytes is how long a listpack of all values would be.
+func (l *list) listpackBytes() int {
+	bytes := listpackHead
+	for _, c := range l.used() {
+		bytes += c.packed
+	}
+	return bytes
+}
+
 func (l *list) release(*Store) { *l = list{} }
 
 func (l *list) copy(*Store) object {
-	c := &list{n: l.n}
+	c := &list{n: l.n, large: l.large}
 	for _, from := range l.used() {
-		to := &chunk{buf: bytes.Clone(from.buf[from.head:from.tail]), n: from.n}
+		to := &chunk{buf: bytes.Clone(from.buf[from.head:from.tail]), n: from.n, packed: from.packed}
 		to.tail = len(to.buf)
 		c.chunks = append(c.chunks, to)
 	}
@@ -432,10 +493,10 @@ func (l *list) copy(*Store) object {
 }
 
 func (l *list) encoding() string {
-	if used := l.used(); len(used) == 1 && used[0].tail-used[0].head <= chunkBytes {
-		return "listpack"
+	if l.large {
+		return "quicklist"
 	}
-	return "quicklist"
+	return "listpack"
 }
 
 // listKey is the list at a key in a transaction. It implements keyspace.ListKey.
@@ -457,11 +518,20 @@ func (t *tx) List(key []byte) (keyspace.ListKey, error) {
 	return k, nil
 }
 
+// size is how large lists may get, in the terms of keyspace.Limits.
+func (k *listKey) size() int { return k.t.s.limits.Load().ListSize }
+
 // wrote ends a write.
 func (k *listKey) wrote() {
 	if k.t.wrote(k.key, k.list.n) {
 		k.list = nil
 	}
+}
+
+// removed ends a write that may have left fewer or shorter values.
+func (k *listKey) removed() {
+	k.list.shrink(k.size())
+	k.wrote()
 }
 
 func (k *listKey) Len() (int, error) {
@@ -479,6 +549,7 @@ func (k *listKey) Push(end keyspace.End, values [][]byte) (int, error) {
 		k.list = &list{}
 		k.t.create(k.key, keyspace.List, k.list)
 	}
+	k.list.grow(k.size(), values...)
 	for _, v := range values {
 		k.list.push(end, v)
 	}
@@ -493,7 +564,7 @@ func (k *listKey) Pop(end keyspace.End, n int, f func(value []byte)) error {
 	for ; n > 0 && k.list.n > 0; n-- {
 		k.list.pop(end, f)
 	}
-	k.wrote()
+	k.removed()
 	return nil
 }
 
@@ -522,8 +593,9 @@ func (k *listKey) Set(index int, value []byte) (bool, error) {
 	if index < 0 || index >= k.list.n {
 		return false, nil
 	}
+	k.list.grow(k.size(), value)
 	k.list.set(index, value)
-	k.wrote()
+	k.removed()
 	return true, nil
 }
 
@@ -531,6 +603,7 @@ func (k *listKey) Insert(after bool, pivot, value []byte) (int, error) {
 	if k.list == nil {
 		return 0, nil
 	}
+	k.list.grow(k.size(), value)
 	if !k.list.insert(after, pivot, value) {
 		return -1, nil
 	}
@@ -551,7 +624,7 @@ func (k *listKey) Remove(n int, value []byte) (removed int, err error) {
 		removed = k.list.remove(value, -max(n, -k.list.n), true)
 	}
 	if removed > 0 {
-		k.wrote()
+		k.removed()
 	}
 	return removed, nil
 }
@@ -567,6 +640,6 @@ func (k *listKey) Trim(start, stop int) error {
 		k.list.cut(keyspace.Right, k.list.n-1-to)
 		k.list.cut(keyspace.Left, from)
 	}
-	k.wrote()
+	k.removed()
 	return nil
 }

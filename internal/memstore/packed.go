@@ -12,11 +12,8 @@ type packed struct {
 	n   int
 }
 
-// Bounds of what stays packed, those of Redis's listpack-encoded hashes, sets and sorted sets.
-const (
-	packedCount = 128
-	packedBytes = 64
-)
+// offsetsAtHand is for how many names offsets needs no memory.
+const offsetsAtHand = 128
 
 // at returns the name and value at an offset and the offset behind them.
 func (p *packed) at(off int) (name, value []byte, next int) {

@@ -14,9 +14,6 @@ type set struct {
 	fields
 }
 
-// maxNumbers is how many integers a set holds before it becomes a table, set-max-intset-entries of Redis.
-const maxNumbers = 512
-
 func (x *set) copy(s *Store) object {
 	return &set{numbers: slices.Clone(x.numbers), fields: x.fields.copy(s)}
 }
@@ -45,33 +42,71 @@ func (x *set) has(s *Store, member []byte) bool {
 	return ok
 }
 
-func (x *set) add(s *Store, member []byte) (added bool) {
-	if x.fields.len() == 0 {
+// add adds a member. If the set is empty yet, numbers tells whether integers are to be kept as numbers.
+func (x *set) add(s *Store, member []byte, numbers bool) (added bool) {
+	limits := s.limits.Load()
+	if x.dict == nil && x.packed.n == 0 && (numbers || len(x.numbers) > 0) {
 		n, ok := resp.ParseInt(member)
 		i, found := slices.BinarySearch(x.numbers, n)
 		switch {
 		case ok && found:
 			return false
-		case ok && len(x.numbers) < maxNumbers:
+		case ok && len(x.numbers) < limits.SetIntegers:
 			x.numbers = slices.Insert(x.numbers, i, n)
 			return true
+		case len(x.numbers) == 0:
+		case ok || len(x.numbers) >= limits.SetEntries || longest(x.numbers) > limits.SetValue:
+			x.unpack(s)
 		}
 		x.spell(s)
 	}
-	return x.set(s, member, nil)
+	if x.dict == nil {
+		if off, _, _ := x.packed.find(member); off >= 0 {
+			return false
+		}
+	}
+	return x.set(s, member, nil, limits.SetEntries, limits.SetValue)
+}
+
+// outgrown reports whether so many members are added that the set becomes a table whatever they are: as in Redis, equal
+// ones count.
+func (x *set) outgrown(members [][]byte, limits *keyspace.Limits) bool {
+	_, number := resp.ParseInt(members[0])
+	switch n := len(members); {
+	case x.dict != nil:
+		return false
+	case len(x.numbers) > 0:
+		return n > limits.SetIntegers
+	case x.packed.n > 0:
+		return n > limits.SetEntries
+	default:
+		return n > limits.SetEntries && !(number && n <= limits.SetIntegers)
+	}
+}
+
+// enlarge makes a table of the set.
+func (x *set) enlarge(s *Store) {
+	x.unpack(s)
+	x.spell(s)
 }
 
 // spell turns the numbers into members.
 func (x *set) spell(s *Store) {
-	numbers := x.numbers
+	var digits [20]byte
+	for _, n := range x.numbers {
+		x.set(s, strconv.AppendInt(digits[:0], n, 10), nil, len(x.numbers), len(digits))
+	}
 	x.numbers = nil
-	if len(numbers) > packedCount {
-		x.unpack(s)
+}
+
+// longest is how many bytes the longest of sorted numbers takes as a member.
+func longest(numbers []int64) int {
+	if len(numbers) == 0 {
+		return 0
 	}
 	var digits [20]byte
-	for _, n := range numbers {
-		x.set(s, strconv.AppendInt(digits[:0], n, 10), nil)
-	}
+	low := strconv.AppendInt(digits[:0], numbers[0], 10)
+	return max(len(low), len(strconv.AppendInt(digits[:0], numbers[len(numbers)-1], 10)))
 }
 
 func (x *set) delete(s *Store, member []byte) bool {
@@ -134,8 +169,12 @@ func (k *setKey) Add(members [][]byte) (added int, err error) {
 		k.set = &set{}
 		k.t.create(k.key, keyspace.Set, k.set)
 	}
+	limits := k.t.s.limits.Load()
+	if k.set.outgrown(members, limits) {
+		k.set.enlarge(k.t.s) // at once, as it would come to that anyway
+	}
 	for _, m := range members {
-		added += btoi(k.set.add(k.t.s, m))
+		added += btoi(k.set.add(k.t.s, m, len(members) <= limits.SetIntegers))
 	}
 	if added > 0 {
 		k.t.wrote(k.key, k.set.len())

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redbud-go/redbud/internal/keyspace"
@@ -38,6 +39,7 @@ type Store struct {
 	expired int64   // keys that expired, in all
 	tx      tx
 
+	limits  atomic.Pointer[keyspace.Limits] // set without the lock: a transaction may be where that comes from
 	now     func() int64
 	stop    chan struct{} // closed by Close
 	sweeper sync.WaitGroup
@@ -76,6 +78,7 @@ func New(o Options) *Store {
 	}
 	s.rng = rand.New(rand.NewPCG(o.Seed, o.Seed))
 	s.tx.s = s
+	s.limits.Store(defaultLimits())
 	if s.now != nil {
 		s.sweeper.Go(s.sweep)
 	}

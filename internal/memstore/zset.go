@@ -29,6 +29,12 @@ func (z *zset) copy(s *Store) object {
 	return c
 }
 
+// enlarge makes a table and a tree of what is packed.
+func (z *zset) enlarge(s *Store) {
+	z.unpack(s)
+	z.rank(s)
+}
+
 // rank builds the order of a table.
 func (z *zset) rank(s *Store) {
 	if z.dict == nil {
@@ -63,15 +69,14 @@ func (z *zset) put(s *Store, member []byte, score float64) (added bool) {
 		if off >= 0 && scoreOf(old) == score { // 0 does not replace -0
 			return false
 		}
-		if z.packed.n-btoi(off >= 0) < packedCount && len(member) <= packedBytes {
+		if limits := s.limits.Load(); off >= 0 || z.packed.n < limits.SortedSetEntries && len(member) <= limits.SortedSetValue {
 			if off >= 0 {
 				z.packed.remove(off, next)
 			}
 			z.packed.insert(z.place(member, score), member, bits[:])
 			return off < 0
 		}
-		z.unpack(s)
-		z.rank(s)
+		z.enlarge(s)
 	}
 	h := s.hash(member)
 	old := z.dict.find(&s.arena, h, member)
@@ -177,7 +182,7 @@ func (z *zset) visit(s *Store, from, to int, reverse bool, f func(member []byte,
 		}
 		return
 	}
-	var scratch [packedCount]int
+	var scratch [offsetsAtHand]int
 	offsets := z.packed.offsets(scratch[:0])
 	for i := from; i <= to; i++ {
 		at := i
@@ -235,6 +240,9 @@ func (k *zsetKey) Put(members []keyspace.Scored) (added int, err error) {
 	if k.zset == nil {
 		k.zset = &zset{}
 		k.t.create(k.key, keyspace.SortedSet, k.zset)
+	}
+	if z := k.zset; z.dict == nil && len(members) > k.t.s.limits.Load().SortedSetEntries {
+		z.enlarge(k.t.s) // at once, as it would come to that anyway
 	}
 	for _, m := range members {
 		added += btoi(k.zset.put(k.t.s, m.Member, m.Score))
