@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net"
 	"os"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -20,13 +22,17 @@ type conn struct {
 	cancel context.CancelFunc
 	few    [512]byte // what a connection without buffers reads into
 	early  []byte    // what was read ahead
-	eager  int       // reads in a row that filled the buffer
+
+	stuck     *time.Timer // runs overtake
+	alarmed   bool        // by alarm; written by the goroutine that serves, under overtaken
+	always    bool        // the socket does not tell when a write has to wait
+	overtaken sync.Mutex  // guards alarmed and relax
+	relax     func()      // stops reading ahead; nil: nobody does
 }
 
 const (
-	maxEarly   = 64 << 10 // read ahead while a call waits; then the peer has to wait too
-	eagerRead  = 16 << 10 // a read of this size is of a peer with much to say
-	eagerReads = 8        // that fill the buffer, one after the other, are a peer that sends before it reads
+	stuckFor  = 5 * time.Millisecond // after which a write counts as one that the peer doesn't take
+	earlyRead = 16 << 10             // room for a read ahead after the first
 )
 
 // errDraining ends connections when the server shuts down.
@@ -70,11 +76,6 @@ func (c *conn) receive() (n int, err error) {
 		return len(early), c.in.Feed(early)
 	}
 	n, err = c.in.Fill(c.socket)
-	if n >= eagerRead {
-		c.eager++
-	} else {
-		c.eager = 0
-	}
 	for err != nil && errors.Is(err, os.ErrDeadlineExceeded) {
 		if err := c.socket.SetReadDeadline(time.Time{}); err != nil {
 			return n, err
@@ -121,43 +122,85 @@ func (c *conn) work() bool {
 }
 
 // write writes the replies out. A peer that sends a long pipeline and reads only then must not find us waiting for it to
-// read while it waits for us: what it sends is read ahead, as far as it may send unanswered.
+// read while it waits for us: when it takes nothing for a while, what it sends is read ahead, as far as it may send
+// unanswered.
 func (c *conn) write() error {
-	if c.eager >= eagerReads || len(c.out.Buf) >= flushSize && c.eager > 0 {
-		limit := int(c.maxQuery.Load())
-		if limit == 0 {
-			limit = defaultQueue
-		}
-		defer c.ahead(limit, func() {})()
+	if c.always {
+		c.alarm()
 	}
 	_, err := c.socket.Write(c.out.Buf)
+	if c.alarmed {
+		c.calm()
+	}
 	return err
+}
+
+// alarm lets overtake run unless calm is called soon.
+func (c *conn) alarm() {
+	if c.alarmed {
+		return
+	}
+	c.overtaken.Lock()
+	c.alarmed = true
+	c.overtaken.Unlock()
+	if c.stuck == nil {
+		c.stuck = time.AfterFunc(stuckFor, c.overtake)
+	} else {
+		c.stuck.Reset(stuckFor)
+	}
+}
+
+// overtake reads ahead until the write that is stuck returns.
+func (c *conn) overtake() {
+	c.overtaken.Lock()
+	defer c.overtaken.Unlock()
+	if c.alarmed && c.relax == nil {
+		c.relax = c.ahead(c.mostAhead(), func() {})
+	}
+}
+
+// calm takes alarm back: the write has returned.
+func (c *conn) calm() {
+	c.stuck.Stop()
+	c.overtaken.Lock()
+	relax := c.relax
+	c.alarmed, c.relax = false, nil
+	c.overtaken.Unlock()
+	if relax != nil {
+		relax()
+	}
 }
 
 // await lets a call wait, and meanwhile watches the socket: a peer that is gone waits for nothing.
 func (c *conn) await() {
 	ctx, cancel := context.WithCancel(c.ctx)
 	defer cancel()
-	gone := false
-	stop := c.ahead(maxEarly, func() {
-		gone = true // read after stop
+	stop := c.ahead(c.mostAhead(), cancel)
+	if c.server.draining.Load() { // write may have taken the deadline of Shutdown for its own
 		cancel()
-	})
+	}
 	c.wait(ctx)
 	stop()
-	c.ended = c.ended || gone
+	c.ended = c.ended || ctx.Err() != nil
 }
 
-// ahead reads what comes into early, up to a limit, until stop is called. gone is called when the peer is, or the server
-// shuts down.
+// mostAhead is how much a peer may send that is not run yet.
+func (c *conn) mostAhead() int {
+	if limit := int(c.maxQuery.Load()); limit > 0 {
+		return limit
+	}
+	return defaultQueue
+}
+
+// ahead reads what comes into early, up to a limit, until stop is called. gone is called when the peer is, the server
+// shuts down, or the limit is reached.
 func (c *conn) ahead(limit int, gone func()) (stop func()) {
 	done := make(chan struct{})
 	var over atomic.Bool
 	go func() {
 		defer close(done)
 		for len(c.early) < limit {
-			n, err := c.socket.Read(c.few[:])
-			c.early = append(c.early, c.few[:n]...)
+			err := c.readEarly()
 			switch {
 			case err == nil:
 			case errors.Is(err, os.ErrDeadlineExceeded) && over.Load():
@@ -172,6 +215,7 @@ func (c *conn) ahead(limit int, gone func()) (stop func()) {
 				return
 			}
 		}
+		gone() // as a peer that sends more than it may
 	}()
 	return func() {
 		over.Store(true)
@@ -179,6 +223,20 @@ func (c *conn) ahead(limit int, gone func()) (stop func()) {
 		<-done
 		_ = c.socket.SetReadDeadline(time.Time{})
 	}
+}
+
+// readEarly reads once into early.
+func (c *conn) readEarly() error {
+	if len(c.early) == 0 {
+		n, err := c.socket.Read(c.few[:])
+		c.early = append(c.early, c.few[:n]...)
+		return err
+	}
+	c.early = slices.Grow(c.early, earlyRead)
+	n, err := c.socket.Read(c.early[len(c.early):cap(c.early)])
+	c.early = c.early[:len(c.early)+n]
+	c.inSize.Store(int64(c.in.Size() + cap(c.early)))
+	return err
 }
 
 // rouse makes a receive that waits, or the next one, look around.

@@ -18,8 +18,9 @@ import (
 type PipeConn struct {
 	front   front
 	session session
-	ctx     turnContext // of the calls of one Write
-	life    turnContext // of calls that wait, which no Write waits for; ends with the connection
+	ctx     turnContext     // of the calls of one Write
+	life    context.Context // of calls that wait, which no Write waits for; ends with the connection
+	end     context.CancelFunc
 
 	turns sync.Mutex // held by a Write: one runs at a time. Taken before mu
 	gone  bool       // guarded by turns: the session has ended
@@ -39,6 +40,7 @@ type PipeConn struct {
 func Pipe(e engine.Engine, o Options) *PipeConn {
 	p := &PipeConn{}
 	p.arrived.L = &p.mu
+	p.life, p.end = context.WithCancel(context.Background())
 	p.front.init(e, &o)
 	p.session.stop = p.stop
 	p.session.addr, p.session.laddr = "pipe", "pipe"
@@ -92,10 +94,10 @@ func (p *PipeConn) run(b []byte) error {
 // goOn runs what a Write has left: the call that waits, and those behind it.
 func (p *PipeConn) goOn() {
 	s := &p.session
-	s.ctx = &p.life
+	s.ctx = p.life
 	for more := true; more; {
 		if s.waits {
-			s.wait(&p.life)
+			s.wait(p.life)
 		}
 		more = s.turn(s.hub.now())
 		p.hand()
@@ -185,7 +187,7 @@ func (p *PipeConn) Close() error {
 func (p *PipeConn) stop() {
 	p.stopped.Store(true)
 	p.ctx.cancel()
-	p.life.cancel()
+	p.end()
 	p.mu.Lock()
 	p.ended = true
 	p.mu.Unlock()

@@ -151,6 +151,11 @@ func (s *Server) newConn(l net.Listener, socket net.Conn) *conn {
 		c.addr = c.laddr
 	}
 	c.fd = descriptor(socket)
+	if q, ok := c.socket.(interface{ whenFull(func()) }); ok {
+		q.whenFull(c.alarm)
+	} else {
+		c.always = true
+	}
 	c.stop = func() {
 		cancel()
 		_ = socket.Close() // whoever serves it sees the error

@@ -227,7 +227,7 @@ func TestHalfACallWaitsAlone(t *testing.T) {
 func TestAClientThatNeverReadsHoldsLittle(t *testing.T) {
 	r := start(t, nil, Options{})
 	other := r.dial()
-	other.do("SET k "+strings.Repeat("x", 64<<10), "+OK")
+	other.do("SET k "+strings.Repeat("x", 64<<10)+"; CONFIG SET client-query-buffer-limit 1mb", "+OK +OK")
 	deaf := r.dial()
 	call := []byte(strings.Repeat(pipeline("GET k"), 500))
 	stuck := make(chan struct{})

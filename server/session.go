@@ -80,6 +80,9 @@ func (s *session) over() bool { return s.ended || s.killed.Load() }
 func (s *session) turn(now int64) (more bool) {
 	s.seen.Store(now)
 	s.in.Limits = resp.Limits{Bulk: int(s.maxBulk.Load()), QueryBuffer: int(s.maxQuery.Load())}
+	if s.over() {
+		s.forget(len(s.batch.Calls))
+	}
 	s.run() // what a call that waited has left behind
 	for !s.waits && !s.over() {
 		call, ok, err := s.next()
@@ -183,15 +186,20 @@ func (s *session) forget(n int) {
 	s.batch.Calls = s.batch.Calls[:left]
 }
 
-// wait runs the call that would wait, to its end or that of the context. The transport has written out what was there.
-func (s *session) wait(ctx context.Context) {
-	ctx, cancel := context.WithCancelCause(ctx)
+// wait runs the call that would wait, to its end or that of the context, which ends the session. The transport has
+// written out what was there.
+func (s *session) wait(life context.Context) {
+	ctx, cancel := context.WithCancelCause(life)
 	defer cancel(nil)
 	s.blocked(cancel)
 	defer s.blocked(nil)
 	mark := s.out.Len()
 	b := engine.Batch{DB: s.db, Calls: s.batch.Calls[:1], Wait: true, Session: s}
-	if err := s.engine.Do(ctx, &b, &s.out); err != nil {
+	s.last.Store(command.Commands.Lookup(b.Calls[0][0]))
+	switch err := s.engine.Do(ctx, &b, &s.out); {
+	case err != nil && life.Err() != nil:
+		s.ended = true // nobody is left to be told, and what is behind it must not run
+	case err != nil:
 		s.out.Error(s.failure(err))
 	}
 	if s.mute || s.hushed {

@@ -24,6 +24,7 @@ type transfer struct {
 	n     int
 	errno syscall.Errno
 	try   func(fd uintptr) (done bool)
+	full  func() // called when it has to wait for the other side; nil: nobody is interested
 }
 
 // hasten makes the reads and writes of a socket cheaper where that is possible.
@@ -56,6 +57,9 @@ func (t *transfer) once(fd uintptr) (done bool) {
 		case syscall.EINTR:
 			continue
 		case syscall.EAGAIN:
+			if t.full != nil {
+				t.full()
+			}
 			return false
 		}
 		t.n, t.errno = int(n), errno
@@ -74,6 +78,9 @@ func (t *transfer) end(err error) (int, error) {
 	}
 	return t.n, nil
 }
+
+// whenFull has f called, by the goroutine that writes, whenever a write has to wait for the other side to read.
+func (q *quick) whenFull(f func()) { q.write.full = f }
 
 // Read implements net.Conn.
 func (q *quick) Read(b []byte) (int, error) {

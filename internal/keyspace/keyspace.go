@@ -56,7 +56,8 @@ type Store interface {
 	// Wait runs try in a transaction of its own, at once and again whenever one of a.Keys was written, until try
 	// reports done or an error, which it returns. Those who wait for one key have their turn in the order in which they
 	// came, before anybody else sees what was written. While it waits, try may run in any goroutine, one at a time; a try
-	// that is not done must have written nothing. When the context ends first, the error is its cause.
+	// that is not done must have written nothing. When the context ends first, the error is its cause, and what is written
+	// from then on is left to others.
 	Wait(ctx context.Context, a Access, try func(Tx) (done bool, err error)) error
 	// Close gives everything back. Transactions that run are finished first; those who wait get ErrClosed.
 	Close() error

@@ -16,6 +16,7 @@ type line struct {
 
 // waiter is one call of Wait.
 type waiter struct {
+	ctx   context.Context
 	db    int
 	lines []watchKey
 	gone  bool // it wants its turn also when a key was removed
@@ -43,7 +44,7 @@ func (s *Store) Wait(ctx context.Context, a keyspace.Access, try func(keyspace.T
 	if done || err != nil {
 		return endWith(t, err)
 	}
-	w := &waiter{db: a.DB, gone: a.Gone, try: try, done: make(chan struct{})}
+	w := &waiter{ctx: ctx, db: a.DB, gone: a.Gone, try: try, done: make(chan struct{})}
 	for _, k := range a.Keys {
 		s.join(watchKey{a.DB, string(k)}, w)
 	}
@@ -125,7 +126,7 @@ func (s *Store) serve() {
 		name := []byte(l.key.key)
 		for _, w := range slices.Clone(l.waiters) {
 			t.begin(l.key.db, t.now)
-			if w.ended || t.lookup(name) == 0 && !w.gone {
+			if w.ended || w.ctx.Err() != nil || t.lookup(name) == 0 && !w.gone {
 				continue
 			}
 			t.begin(w.db, t.now)

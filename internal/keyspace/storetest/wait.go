@@ -232,6 +232,17 @@ var waitCases = []testCase{
 		})
 		s.equal("got", got.lines, []string{"second takes 1 from k"})
 	}},
+	{"who has given up takes nothing, though its Wait has not returned", func(s *subject) {
+		for range 200 {
+			var got log
+			ctx, cancel := context.WithCancel(context.Background())
+			w := s.wait(ctx, keyspace.Access{Keys: bs("k")}, pop(&got, "w", "k"))
+			cancel()
+			s.do(func(tx keyspace.Tx) { push(tx, "k", "v") })
+			s.over(w, context.Canceled)
+			s.do(func(tx keyspace.Tx) { s.equal("left", must(tx.Delete(bs("k"))), 1) })
+		}
+	}},
 	{"each value goes to one who waits or stays, whenever contexts end", func(s *subject) {
 		for range 200 {
 			var got log
