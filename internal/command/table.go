@@ -89,23 +89,44 @@ type keyOptions struct {
 	patterns bool
 }
 
-// each visits the places of the keys that follow a word, given in lower case, or any word where that is empty.
+// each visits the places of the keys that follow a word, given in lower case, or any word where that is empty. Of a word that
+// is repeated, the last one counts.
 func (o *keyOptions) each(call engine.Call, word string, f func(i int)) {
+	for _, w := range o.words {
+		if word != "" && word != w {
+			continue
+		}
+		switch at := o.find(call, w); {
+		case at == 0:
+		case o.half:
+			o.eachOfHalf(call, at, f)
+		default:
+			f(at)
+		}
+	}
+}
+
+// find returns the place behind the last occurrence of a word or, where the words end the options, behind the first; 0 if there
+// is none.
+func (o *keyOptions) find(call engine.Call, word string) (at int) {
 	for i := o.from; i < len(call)-1; i++ {
 		name := strings.ToLower(clip(call[i]))
 		if n, ok := o.skip[name]; ok {
 			i += n
-		} else if slices.Contains(o.words, name) {
-			if o.half {
-				o.eachOfHalf(call, i+1, f)
-				return
-			}
-			i++
-			if word == "" || word == name {
-				f(i)
-			}
+			continue
+		}
+		if !slices.Contains(o.words, name) {
+			continue
+		}
+		i++
+		if name == word {
+			at = i
+		}
+		if o.half {
+			break
 		}
 	}
+	return at
 }
 
 // eachOfHalf visits the first half of what a call has from a word on, unless it cannot be halved.
