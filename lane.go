@@ -16,7 +16,7 @@ import (
 )
 
 // lane is the hook of a client that takes the commands it knows. All else goes on to the client's connections: types of
-// replies it can't read, commands that concern the connection or wait, arguments it can't turn into bytes in a pipeline.
+// replies it can't read, commands that concern the connection, arguments it can't turn into bytes in a pipeline.
 //
 // go-redis asks a hook again for its functions whenever another hook is added, and for each Conn and Tx made of the client.
 // Then the lane steps aside: the other hook has to see the command, and a Conn's may be in another database or carry WATCH.

@@ -6,6 +6,7 @@ package memory
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -53,6 +54,8 @@ type shared struct {
 type handle struct {
 	*shared
 	closed atomic.Bool
+	life   context.Context // ends when it is closed, before the keyspace may
+	end    context.CancelFunc
 }
 
 // Do implements engine.Engine.
@@ -60,7 +63,32 @@ func (h *handle) Do(ctx context.Context, b *engine.Batch, w *resp.Writer) error 
 	if h.closed.Load() {
 		return engine.ErrClosed
 	}
-	return h.shared.Do(ctx, b, w)
+	if !b.Wait {
+		return h.shared.Do(ctx, b, w)
+	}
+	// Few of those who may wait have to. Only they have to be told of a Close.
+	mark := w.Len()
+	b.Wait = false
+	err := h.shared.Do(ctx, b, w)
+	b.Wait = true
+	if !errors.Is(err, engine.ErrWouldWait) {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(h.life, func() { cancel(engine.ErrClosed) })()
+	rest := *b
+	rest.Calls = b.Calls[b.Done:]
+	err = h.shared.Do(ctx, &rest, w)
+	b.Done += rest.Done
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, engine.ErrClosed):
+		err = engine.ErrClosed
+	}
+	w.Truncate(mark)
+	return err
 }
 
 // Watch implements engine.Engine.
@@ -76,6 +104,7 @@ func (h *handle) Close() error {
 	if h.closed.Swap(true) {
 		return nil
 	}
+	h.end()
 	named.Lock()
 	defer named.Unlock()
 	if h.users--; h.users > 0 {
@@ -106,5 +135,7 @@ func open(_ context.Context, u *url.URL) (engine.Engine, error) {
 		named.engines[u.Host] = s
 	}
 	s.users++
-	return &handle{shared: s}, nil
+	h := &handle{shared: s}
+	h.life, h.end = context.WithCancel(context.Background())
+	return h, nil
 }

@@ -111,14 +111,22 @@ func (e *Engine) wait(ctx context.Context, c *Ctx, b *engine.Batch, a keyspace.A
 		ctx, cancel = context.WithTimeoutCause(ctx, again.timeout, engine.ErrTimeout)
 		defer cancel()
 	}
-	e.blocked.Add(1)
-	defer e.blocked.Add(-1)
+	waits := false
+	defer func() {
+		if waits {
+			e.blocked.Add(-1)
+		}
+	}()
 	a.DB, a.Now, a.Write, a.Keys, a.Gone = c.DB, e.now().UnixMilli(), true, again.keys, again.gone
 	err := e.store.Wait(ctx, a, func(tx keyspace.Tx) (bool, error) {
 		c.Tx, c.Now, c.Args, c.Row = tx, e.now().UnixMilli(), call, row
 		c.awaits = awaited{again: true, state: again.state}
 		err := row.Run(c)
 		if errors.Is(err, errBlocked) {
+			if !waits { // counted inside the transaction: who sees it and then writes is seen
+				waits = true
+				e.blocked.Add(1)
+			}
 			return false, nil
 		}
 		err = e.refuse(c, mark, err)

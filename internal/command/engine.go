@@ -73,6 +73,9 @@ func (e *Engine) Watch(ctx context.Context, db int, keys [][]byte) (engine.Guard
 // INFO of itself.
 func (e *Engine) Embedded() *Engine { return e }
 
+// Waiting is how many calls wait for keys.
+func (e *Engine) Waiting() int { return int(e.blocked.Load()) }
+
 // Close implements engine.Engine.
 func (e *Engine) Close() error { return e.store.Close() }
 
