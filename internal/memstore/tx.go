@@ -234,6 +234,7 @@ func (t *tx) Details(key []byte) (d keyspace.Details, ok bool, err error) {
 		return d, false, nil
 	}
 	b := t.block(r)
+	d.Freq = 5 // as of a key that is new: accesses are not counted
 	d.Idle = max(int64(t.access)-int64(headOf(b).access), 0) * 1000
 	if keyspace.Type(b[0]) != keyspace.String {
 		d.Encoding = t.s.object(b).encoding()
