@@ -58,6 +58,20 @@ func TestAPythonProgramGetsTheSame(t *testing.T) {
 	})
 }
 
+func TestAPythonProgramMayWriteLongPipelinesBeforeItReads(t *testing.T) {
+	t.Parallel()
+	path := python(t)
+	host, port, err := net.SplitHostPort(serveBare(t).addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, code := tool{path, []string{"testdata/long.py", host, port}, nil}.run(t)
+	want := "read: 100000\nwritten: 300000\n"
+	if code != 0 || out != want {
+		t.Errorf("the program ends with %d and\n%s", code, out)
+	}
+}
+
 func TestGoRedisWorksAsWithRedis(t *testing.T) {
 	t.Parallel()
 	for _, protocol := range []int{2, 3} {
