@@ -456,6 +456,7 @@ func (s *geoSearch) check(c *Ctx) error {
 
 // geoFind gathers the members in the region, cell by cell. With ANY it stops when there are enough.
 func (c *Ctx) geoFind(s *geoSearch) error {
+	s.found = make([]geoFound, 0, 16)
 	span := &c.zset.span
 	*span = keyspace.Range{By: keyspace.ByScore, MaxOpen: true, Count: -1}
 	enough := func() bool { return s.any && len(s.found) >= s.count }

@@ -139,14 +139,17 @@ func appendGeohash(dst []byte, p place) []byte {
 }
 
 // distance is how many meters two places are apart, on a sphere.
-func distance(a, b place) float64 {
+func distance(a, b place) float64 { return distanceFrom(a, cosine(float64(a.lat*radian)), b) }
+
+// distanceFrom is distance, given the cosine of the latitude of a.
+func distanceFrom(a place, cosA float64, b place) float64 {
 	v := sine((float64(b.lon*radian) - float64(a.lon*radian)) / 2).high
 	if v == 0 {
 		return alongMeridian(a.lat, b.lat)
 	}
-	lat1, lat2 := float64(a.lat*radian), float64(b.lat*radian)
-	u := sine((lat2 - lat1) / 2).high
-	h := float64(u*u) + float64(cosine(lat1)*cosine(lat2)*v*v)
+	latA, latB := float64(a.lat*radian), float64(b.lat*radian)
+	u := sine((latB - latA) / 2).high
+	h := float64(u*u) + float64(cosA*cosine(latB)*v*v)
 	return 2 * earthRadius * arcsine(math.Sqrt(h))
 }
 
@@ -162,6 +165,8 @@ type region struct {
 	radius        float64 // of a circle, in units
 	width, height float64 // of a box, in units
 	unit          float64 // in meters
+
+	cos float64 // of the center's latitude; 0: not known yet
 }
 
 // distance is how far a place in the region is from the center; ok is false if it is outside.
@@ -171,10 +176,17 @@ func (r *region) distance(p place) (meters float64, ok bool) {
 			distance(p, place{r.center.lon, p.lat}) > r.width*r.unit/2 {
 			return 0, false
 		}
-		return distance(r.center, p), true
+		return distanceFrom(r.center, r.cosine(), p), true
 	}
-	meters = distance(r.center, p)
+	meters = distanceFrom(r.center, r.cosine(), p)
 	return meters, meters <= r.radius*r.unit
+}
+
+func (r *region) cosine() float64 {
+	if r.cos == 0 { // which no latitude of the map has
+		r.cos = cosine(float64(r.center.lat * radian))
+	}
+	return r.cos
 }
 
 // bounds is a box of degrees around the region. The side that is nearer to a pole decides how wide it is.

@@ -65,6 +65,49 @@ func cosTaylor(x twice) twice {
 	return twice{high: 1}.plus(s.times(p))
 }
 
+// arc is the sine and cosine of an angle.
+type arc struct{ sin, cos twice }
+
+// arcs are those of the multiples of 1/128 up to π/4 and a bit.
+var arcs = func() (all [102]arc) {
+	for i := range all {
+		x := twice{high: float64(i) / 128}
+		all[i] = arc{sinTaylor(x), cosTaylor(x)}
+	}
+	return all
+}()
+
+// near is the sine or the cosine of x, where |x| is up to π/4 and a bit: from those of the nearest angle in arcs, by the
+// formulas for sums of angles.
+func near(x twice, cos bool) twice {
+	negative := x.high < 0
+	if negative {
+		x = twice{-x.high, -x.low}
+	}
+	i := int(x.high*128 + 0.5)
+	a := &arcs[i]
+	r := x.high - float64(i)/128 // at most 1/256, and exact
+	z := r * r
+	versed := z * (0.5 - z*(1.0/24-z/720)) // 1 - cos(r)
+	rest := r * z * (1.0/6 - z/120)        // r - sin(r)
+	if cos {
+		return sum(a.cos, twice{-a.sin.high, -a.sin.low}, r, x.low, a.sin.high*rest-a.cos.high*versed)
+	}
+	v := sum(a.sin, a.cos, r, x.low, -a.sin.high*versed-a.cos.high*rest)
+	if negative {
+		return twice{-v.high, -v.low}
+	}
+	return v
+}
+
+// sum is a + b*(r+low) + small.
+func sum(a, b twice, r, low, small float64) twice {
+	p := b.high * r
+	e := math.FMA(b.high, r, -p) + b.low*r + b.high*low
+	s := twoSum(a.high, p)
+	return twoSum(s.high, s.low+(a.low+e+small))
+}
+
 // sine is sin(x) for |x| up to π, as the sum of two floats.
 func sine(x float64) twice { return turned(quarter(x)) }
 
@@ -76,11 +119,7 @@ func cosine(x float64) float64 {
 
 // turned is the sine of r+k*π/2.
 func turned(r twice, k int) twice {
-	of := sinTaylor
-	if k&1 != 0 {
-		of = cosTaylor
-	}
-	v := of(r)
+	v := near(r, k&1 != 0)
 	if k&2 != 0 {
 		v.high, v.low = -v.high, -v.low
 	}
