@@ -129,7 +129,9 @@ func (e *Engine) wait(ctx context.Context, c *Ctx, b *engine.Batch, a keyspace.A
 			}
 			return false, nil
 		}
-		err = e.refuse(c, mark, err)
+		if err = e.refuse(c, mark, err); err == nil {
+			c.handOver(tx)
+		}
 		return err == nil, err
 	})
 	if err != nil && ctx.Err() != nil {

@@ -9,7 +9,7 @@ type collection interface{ Len() (int, error) }
 // removed notes that something was taken out of the collection at a key, and that the key is gone where that was the
 // last of it.
 func (c *Ctx) removed(class EventClass, name string, key []byte, coll collection) error {
-	if c.Engine.onEvent == nil {
+	if !c.Engine.told() {
 		return nil
 	}
 	c.Event(class, name, key)

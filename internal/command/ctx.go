@@ -82,8 +82,8 @@ type Ctx struct {
 	zset   zsetScratch
 	stream streamScratch
 
-	rows   []*Command
-	events []Event
+	rows []*Command
+	news news
 
 	blockable bool    // the call may wait
 	awaits    awaited // what it waits for
@@ -107,36 +107,6 @@ func newCtx(e *Engine) *Ctx {
 	c.zset.init(c)
 	c.stream.init(c)
 	return c
-}
-
-// Event is something that happened to a key, as keyspace notifications tell it.
-type Event struct {
-	DB    int
-	Class EventClass
-	Name  string // "set", "del", "expired" …
-	Key   []byte // the listener may keep it
-}
-
-// EventClass is the letter that the setting notify-keyspace-events selects an event by.
-type EventClass byte
-
-// The classes of events.
-const (
-	EventGeneric EventClass = 'g'
-	EventString  EventClass = '$'
-	EventList    EventClass = 'l'
-	EventSet     EventClass = 's'
-	EventHash    EventClass = 'h'
-	EventZSet    EventClass = 'z'
-	EventStream  EventClass = 't'
-	EventExpired EventClass = 'x'
-)
-
-// Event notes what happened to a key. Listeners are told once the transaction is committed.
-func (c *Ctx) Event(class EventClass, name string, key []byte) {
-	if c.Engine.onEvent != nil {
-		c.events = append(c.events, Event{c.DB, class, name, append([]byte(nil), key...)})
-	}
 }
 
 // keys1 is a list of one key, for primitives that take many. The next call reuses it.

@@ -28,6 +28,9 @@ type Engine struct {
 	store    keyspace.Store
 	now      func() time.Time
 	onEvent  func(Event)
+	notify   atomic.Uint32 // what notify-keyspace-events selects, as bits
+	broker   broker
+	telling  sync.Mutex // held from before a commit until its news are told: they are told in the order of commits
 	needKeys bool
 	blocked  atomic.Int64 // calls that wait
 	contexts sync.Pool
@@ -48,11 +51,18 @@ func NewEngine(store keyspace.Store, o Options) *Engine {
 	if s, ok := store.(keyspace.KeyNeeder); ok {
 		e.needKeys = s.NeedKeys()
 	}
+	if s, ok := store.(keyspace.Observed); ok {
+		s.Observe(&onlooker{newCtx(e)})
+	}
 	e.contexts.New = func() any { return newCtx(e) }
 	e.Settings = newSettings()
 	if s, ok := store.(keyspace.Limited); ok {
 		e.Settings.limit(s)
 	}
+	e.Settings.Register(Setting{Name: "notify-keyspace-events", Normal: normalEvents, Apply: func(letters string) error {
+		e.selectEvents(letters)
+		return nil
+	}})
 	e.Info = newInfo(e)
 	return e
 }
@@ -84,6 +94,7 @@ func (e *Engine) Do(ctx context.Context, b *engine.Batch, w *resp.Writer) error 
 	c := e.contexts.Get().(*Ctx)
 	mark := w.Len()
 	access := e.prepare(c, b)
+	access.Observer = c
 	c.W, c.Session = w, b.Session
 	b.Done = 0
 	err := e.segment(ctx, c, b, access)
@@ -98,10 +109,8 @@ func (e *Engine) Do(ctx context.Context, b *engine.Batch, w *resp.Writer) error 
 		err = e.failure("run batch", err)
 	} else {
 		e.Info.Called(b.Done)
-		for _, event := range c.events {
-			e.onEvent(event)
-		}
 	}
+	c.tell()
 	c.release()
 	e.contexts.Put(c)
 	return err
@@ -110,13 +119,14 @@ func (e *Engine) Do(ctx context.Context, b *engine.Batch, w *resp.Writer) error 
 // segment runs calls in a transaction, from the first that is not answered to the end or to one that would wait, which it
 // tells by ErrWouldWait.
 func (e *Engine) segment(ctx context.Context, c *Ctx, b *engine.Batch, a keyspace.Access) error {
-	mark, done, events := c.W.Len(), b.Done, len(c.events)
+	mark, done, news := c.W.Len(), b.Done, c.news.mark()
 	err := keyspace.ErrConflict
 	for try := 0; try < maxRetries && errors.Is(err, keyspace.ErrConflict); try++ {
 		if try > 0 {
 			e.conflicts.Add(1)
 			c.W.Truncate(mark)
-			b.Done, c.events = done, c.events[:events]
+			b.Done = done
+			c.news.truncate(news)
 		}
 		err = e.run(ctx, c, b, a)
 	}
@@ -129,8 +139,7 @@ func (c *Ctx) release() {
 	c.one[0], c.pair[0], c.pair[1] = nil, nil, nil
 	clear(c.values)
 	c.values = c.values[:0]
-	clear(c.events)
-	c.events = c.events[:0]
+	c.news.reset()
 	c.rows = c.rows[:0]
 	c.awaits = awaited{}
 	c.zset.release()

@@ -56,7 +56,7 @@ var keyCommands = []*Command{
 
 func deleteKeys(c *Ctx) error {
 	keys := c.Args[1:]
-	if c.Engine.onEvent == nil {
+	if !c.Engine.told() {
 		return c.count(c.Tx.Delete(keys))
 	}
 	var err error

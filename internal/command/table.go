@@ -66,6 +66,7 @@ const (
 	MayReplicate                   // may have effects without Write
 	AllKeys                        // concerns keys that it does not name: SCAN, FLUSHALL
 	Session                        // answered by the connection, not by the engine
+	PubSub                         // concerns channels
 )
 
 // Keys says where in a call its keys stand, counted in words from the name, which is 0.
@@ -196,6 +197,7 @@ var Commands = newTable(
 	zsetCommands,
 	geoCommands,
 	streamCommands,
+	pubsubCommands,
 	connectionCommands,
 	transactionCommands,
 	serverCommands,

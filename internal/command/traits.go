@@ -13,7 +13,7 @@ var flagNames = []struct {
 	flag Flags
 	name string
 }{
-	{Write, "write"}, {ReadOnly, "readonly"}, {DenyOOM, "denyoom"}, {Admin, "admin"}, {NoScript, "noscript"},
+	{Write, "write"}, {ReadOnly, "readonly"}, {DenyOOM, "denyoom"}, {Admin, "admin"}, {PubSub, "pubsub"}, {NoScript, "noscript"},
 	{Blocking, "blocking"}, {Loading, "loading"}, {Stale, "stale"}, {SkipMonitor, "skip_monitor"},
 	{SkipSlowlog, "skip_slowlog"}, {Fast, "fast"}, {NoAuth, "no_auth"}, {NoMulti, "no_multi"},
 }
@@ -91,6 +91,7 @@ func byWord(lists map[string]string) map[string]string {
 var accesses = byWord(map[string]string{
 	"RO": `exists hexists hlen hstrlen llen object|encoding object|freq object|idletime object|refcount scard sismember
 		strlen touch type watch xlen zcard`,
+	"not_key":   "spublish ssubscribe sunsubscribe",
 	"RW insert": "append hsetnx linsert lpush lpushx pfadd rpush rpushx sadd xgroup|create xgroup|createconsumer",
 	"RW update": "expire expireat geoadd hmset hset lset persist pexpire pexpireat setrange xack xadd xclaim xgroup|setid xsetid zadd",
 	"RW access": "pfcount pfdebug",

@@ -62,6 +62,11 @@ type Engine interface {
 	// Watch remembers the keys as they are now.
 	Watch(ctx context.Context, db int, keys [][]byte) (Guard, error)
 
+	// Listen returns a Listener that hears nothing yet. What it will hear is told to f, by many goroutines at once and
+	// while locks are held: f must return soon and not call the engine. What one batch tells is told in its order,
+	// before its Do returns.
+	Listen(f func(*Message)) Listener
+
 	// Close gives everything back. Calls after it fail with ErrClosed.
 	Close() error
 }

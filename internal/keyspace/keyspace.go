@@ -71,7 +71,27 @@ type Access struct {
 	Keys  [][]byte // all keys it may touch, for stores with NeedKeys; nil with All
 	All   bool     // it may touch any key
 	Gone  bool     // Wait: try also when a key was removed, not only when there is one
+
+	Observer Observer // is told what becomes of keys; nil: the one that Observe was given
 }
+
+// Observer is told what becomes of keys, by whichever goroutine has the transaction.
+type Observer interface {
+	// Note is told that a key was written or removed; nil: all keys of the database may have been. event is the name of what
+	// the store did to the key of its own accord ("expired", "evicted", "hexpired"), in a call of its own; "" otherwise.
+	Note(db int, key []byte, event string)
+	// Done is told that the transaction is about to end, for those who must keep the order of transactions.
+	Done()
+}
+
+// Observed is implemented by stores that can tell what becomes of keys.
+type Observed interface {
+	// Observe names the observer of transactions that have none: the store's own among them.
+	Observe(o Observer)
+}
+
+// Guest is implemented by the Tx of an Observed store: a try of Store.Wait may run in another's transaction.
+type Guest interface{ Observer() Observer }
 
 // KeyNeeder is implemented by stores that lock by key. For others Access.Keys is left out.
 type KeyNeeder interface{ NeedKeys() bool }

@@ -38,6 +38,7 @@ type Store struct {
 	ready   []*line // lines whose key was written and whose turn has not come yet
 	expired int64   // keys that expired, in all
 	tx      tx
+	watcher keyspace.Observer // of transactions that have none
 
 	limits  atomic.Pointer[keyspace.Limits] // set without the lock: a transaction may be where that comes from
 	now     func() int64
@@ -117,7 +118,17 @@ func (s *Store) Begin(ctx context.Context, a keyspace.Access) (keyspace.Tx, erro
 		return nil, keyspace.ErrClosed
 	}
 	s.tx.begin(a.DB, a.Now)
+	if s.tx.observer = a.Observer; a.Observer == nil {
+		s.tx.observer = s.watcher
+	}
 	return &s.tx, nil
+}
+
+// Observe implements keyspace.Observed.
+func (s *Store) Observe(o keyspace.Observer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.watcher = o
 }
 
 // Expired is how many keys have expired since the store was made.
@@ -160,6 +171,7 @@ func (s *Store) sweepSome(db int) (more bool) {
 		return false
 	}
 	s.tx.begin(db, s.now())
+	s.tx.observer = s.watcher
 	defer s.tx.Commit()
 	var due [][]byte
 	seen := 0
@@ -246,8 +258,11 @@ func (w *watch) Release() {
 	w.keys = nil
 }
 
-// changed notes that a key was written, for those who watch it or wait for it.
+// changed notes that a key was written, for those who observe, watch it or wait for it.
 func (s *Store) changed(db int, key []byte) {
+	if s.tx.observer != nil {
+		s.tx.observer.Note(db, key, "")
+	}
 	if len(s.watched)+len(s.waiting) == 0 {
 		return
 	}
@@ -263,6 +278,11 @@ func (s *Store) changed(db int, key []byte) {
 // changedAll notes that whole databases were written: the watched keys that are there count as changed, and the turn of all
 // who wait has come.
 func (s *Store) changedAll(dbs ...int) {
+	if s.tx.observer != nil {
+		for _, db := range dbs {
+			s.tx.observer.Note(db, nil, "")
+		}
+	}
 	for k, l := range s.waiting {
 		if slices.Contains(dbs, k.db) {
 			s.turn(l)

@@ -16,6 +16,8 @@ type tx struct {
 	now    int64
 	access uint32 // now in seconds
 
+	observer keyspace.Observer // nil: nobody
+
 	hashes  pool[hashKey]
 	lists   pool[listKey]
 	sets    pool[setKey]
@@ -86,12 +88,19 @@ func (t *tx) Commit() error {
 		t.s.serve()
 	}
 	t.end()
+	if t.observer != nil {
+		t.observer.Done()
+		t.observer = nil
+	}
 	t.s.mu.Unlock()
 	return nil
 }
 
 // Rollback implements keyspace.Tx. What was written stays, so those who wait for it have their turn.
 func (t *tx) Rollback() { _ = t.Commit() } // which does not fail
+
+// Observer implements keyspace.Guest.
+func (t *tx) Observer() keyspace.Observer { return t.observer }
 
 // Select implements keyspace.Tx.
 func (t *tx) Select(db int) error {
@@ -116,6 +125,9 @@ func (t *tx) lookupHash(key []byte) (ref, uint64) {
 		if b := t.block(r); b[1]&flagExpire != 0 && expireOf(b) <= t.now {
 			t.s.expired++
 			t.remove(key, h)
+			if t.observer != nil {
+				t.observer.Note(t.number, key, "expired")
+			}
 			return 0, h
 		}
 	}

@@ -1,0 +1,195 @@
+// News: what a batch has to tell others, once it is committed and in the order in which it came about: messages that it
+// published, what became of keys, which keys it wrote.
+package command
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/redbud-go/redbud/internal/engine"
+	"github.com/redbud-go/redbud/internal/keyspace"
+)
+
+// Event is something that happened to a key, as keyspace notifications tell it.
+type Event struct {
+	DB    int
+	Class EventClass
+	Name  string // "set", "del", "expired" …
+	Key   []byte // the listener may keep it
+}
+
+// EventClass is the letter that the setting notify-keyspace-events selects an event by.
+type EventClass byte
+
+// The classes of events.
+const (
+	EventGeneric EventClass = 'g'
+	EventString  EventClass = '$'
+	EventList    EventClass = 'l'
+	EventSet     EventClass = 's'
+	EventHash    EventClass = 'h'
+	EventZSet    EventClass = 'z'
+	EventStream  EventClass = 't'
+	EventExpired EventClass = 'x'
+	EventEvicted EventClass = 'e'
+	EventMiss    EventClass = 'm'
+	EventNew     EventClass = 'n'
+)
+
+// ownEvents are the classes of the events that a store brings about of its own accord.
+var ownEvents = map[string]EventClass{"expired": EventExpired, "evicted": EventEvicted, "hexpired": EventHash, "new": EventNew}
+
+// notifications are the letters of notify-keyspace-events. The place of a letter is that of its bit in Engine.notify.
+const notifications = eventClasses + "nmKE"
+
+// bit is the one of an event's class in Engine.notify.
+func (class EventClass) bit() uint32 { return 1 << strings.IndexByte(notifications, byte(class)) }
+
+// selectEvents makes the letters of notify-keyspace-events work.
+func (e *Engine) selectEvents(letters string) {
+	bits := uint32(0)
+	for i := range len(letters) {
+		if letters[i] == 'A' {
+			bits |= 1<<len(eventClasses) - 1
+			continue
+		}
+		bits |= EventClass(letters[i]).bit()
+	}
+	if bits&(EventClass('K').bit()|EventClass('E').bit()) == 0 {
+		bits = 0 // there is no channel to tell them on
+	}
+	e.notify.Store(bits)
+}
+
+// told reports whether anybody may want to know of an event.
+func (e *Engine) told() bool { return e.onEvent != nil || e.notify.Load() != 0 }
+
+// news is what a batch has to tell.
+type news struct {
+	items   []item
+	written [][]byte // keys, for those who hear of Changes
+	flushed bool     // a whole database was written
+	held    bool     // Engine.telling is held
+}
+
+// item is an event or, if its event has no name, a message.
+type item struct {
+	event            Event
+	kind             engine.Kind
+	channel, payload []byte // borrowed until the batch ends
+}
+
+type newsMark struct{ items, written int }
+
+func (n *news) mark() newsMark { return newsMark{len(n.items), len(n.written)} }
+
+// truncate forgets what came after a mark.
+func (n *news) truncate(m newsMark) { n.items, n.written = n.items[:m.items], n.written[:m.written] }
+
+func (n *news) empty() bool { return len(n.items)+len(n.written) == 0 && !n.flushed }
+
+func (n *news) reset() {
+	if cap(n.items)+cap(n.written) > 1<<12 {
+		*n = news{}
+		return
+	}
+	clear(n.items)
+	clear(n.written)
+	*n = news{items: n.items[:0], written: n.written[:0]}
+}
+
+// Event notes what happened to a key. Listeners are told once the transaction is committed.
+func (c *Ctx) Event(class EventClass, name string, key []byte) { c.event(c.DB, class, name, key) }
+
+func (c *Ctx) event(db int, class EventClass, name string, key []byte) {
+	if bits := c.Engine.notify.Load(); c.Engine.onEvent == nil && (bits == 0 || bits&class.bit() == 0) {
+		return
+	}
+	c.news.items = append(c.news.items, item{event: Event{db, class, name, append([]byte{}, key...)}})
+}
+
+// Note implements keyspace.Observer.
+func (c *Ctx) Note(db int, key []byte, event string) {
+	switch {
+	case event != "":
+		c.event(db, ownEvents[event], event, key)
+	case c.Engine.broker.trackers.Load() == 0:
+	case key == nil:
+		c.news.flushed = true
+	default:
+		c.news.written = append(c.news.written, append([]byte{}, key...))
+	}
+}
+
+// Done implements keyspace.Observer.
+func (c *Ctx) Done() {
+	if !c.news.empty() && !c.news.held {
+		c.Engine.telling.Lock()
+		c.news.held = true
+	}
+}
+
+// handOver leaves what there is to tell to the batch in whose transaction this call runs, if it is another's: its own news
+// come first.
+func (c *Ctx) handOver(tx keyspace.Tx) {
+	guest, ok := tx.(keyspace.Guest)
+	if !ok {
+		return
+	}
+	if host, ok := guest.Observer().(*Ctx); ok && host != c {
+		host.news.items = append(host.news.items, c.news.items...)
+		host.news.written = append(host.news.written, c.news.written...)
+		c.news.reset()
+	}
+}
+
+// tell tells the news, once the transaction is over.
+func (c *Ctx) tell() {
+	if !c.news.held {
+		return
+	}
+	e, n := c.Engine, &c.news
+	for i := range n.items {
+		if it := &n.items[i]; it.event.Name != "" {
+			e.announce(&it.event)
+		} else {
+			e.broker.publish(it.kind, it.channel, it.payload)
+		}
+	}
+	if n.flushed {
+		e.broker.changed(nil, c.Session)
+	}
+	if len(n.written) > 0 {
+		e.broker.changed(n.written, c.Session)
+	}
+	n.held = false
+	e.telling.Unlock()
+}
+
+// announce tells an event as notify-keyspace-events wants it.
+func (e *Engine) announce(v *Event) {
+	if e.onEvent != nil {
+		e.onEvent(*v)
+	}
+	bits := e.notify.Load()
+	if bits&v.Class.bit() == 0 {
+		return
+	}
+	at := append(strconv.AppendInt([]byte("@"), int64(v.DB), 10), "__:"...)
+	if bits&EventClass('K').bit() != 0 {
+		e.broker.publish(engine.Channel, append(append([]byte("__keyspace"), at...), v.Key...), []byte(v.Name))
+	}
+	if bits&EventClass('E').bit() != 0 {
+		e.broker.publish(engine.Channel, append(append([]byte("__keyevent"), at...), v.Name...), v.Key)
+	}
+}
+
+// onlooker tells of transactions that are no batch's: what expires while nobody asks for it.
+type onlooker struct{ *Ctx }
+
+// Done implements keyspace.Observer.
+func (o *onlooker) Done() {
+	o.Ctx.Done()
+	o.tell()
+	o.news.reset()
+}
