@@ -26,6 +26,7 @@ type Command struct {
 	Subs []*Command       // rows of a container: CLIENT, CONFIG, OBJECT …
 
 	parent *Command
+	names  *Names
 }
 
 // FullName is the name that COMMAND and error messages use: "get", "client|id".
@@ -227,6 +228,7 @@ func newTable(families ...[]*Command) *Table {
 			}
 		}
 	}
+	t.Each(func(c *Command) { c.names = names[c.FullName()] })
 	return t
 }
 
