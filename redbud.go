@@ -44,7 +44,7 @@ type DB struct {
 
 	engine engine.Engine
 	hub    *server.Hub // knows all clients of the engine, whichever way they came
-	lane   *lane       // nil on a real Redis
+	lane   *lane       // nil where the engine has a client of its own
 }
 
 // Open opens what a URL names. It fails if nobody answers there, if no imported package knows the scheme, or if a
@@ -66,6 +66,11 @@ func newDB(e engine.Engine, db int) *DB {
 	if c, ok := e.(hasClient); ok {
 		return &DB{UniversalClient: c.Client(), engine: e, hub: hub}
 	}
+	return inProcess(e, db, hub)
+}
+
+// inProcess makes a client that runs its commands on an engine without a network in between.
+func inProcess(e engine.Engine, db int, hub *server.Hub) *DB {
 	c := redis.NewClient(&redis.Options{
 		Addr:     "in process",
 		DB:       db,

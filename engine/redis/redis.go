@@ -127,6 +127,9 @@ func dial(o *redis.UniversalOptions) *redis.Client {
 // Client is go-redis's own client of the same server. Close closes it.
 func (e *Engine) Client() redis.UniversalClient { return e.client }
 
+// Database is the database that the client is in.
+func (e *Engine) Database() int { return e.options.DB }
+
 // raw are the options of the connections that batches run on.
 func (e *Engine) raw(p pool) *redis.UniversalOptions {
 	o := *e.options

@@ -35,7 +35,6 @@ type Place uint8
 // The places.
 const (
 	Nowhere        Place = iota
-	Itself               // the reply is one
 	Elements             // each element
 	First                // the first element
 	SecondElements       // each element of the second element
@@ -65,7 +64,7 @@ var (
 var names = namesOf(map[string]Names{
 	"keys":      {Pattern: 1, Reply: Elements},
 	"scan":      {globs: scanGlobs, Reply: SecondElements},
-	"randomkey": {Reply: Itself, Whole: Picks},
+	"randomkey": {Whole: Picks},
 	"dbsize":    {Whole: Counts},
 	"flushdb":   {Whole: Empties},
 	"flushall":  {Whole: EmptiesAll},
