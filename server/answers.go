@@ -16,27 +16,38 @@ type answer struct {
 
 // answers has all rows with the flag Session.
 var answers = byRow(map[string]answer{
-	"auth":            {run: auth},
-	"client|getname":  {run: clientGetName},
-	"client|id":       {run: clientID},
-	"client|info":     {run: clientInfo},
-	"client|kill":     {run: clientKill},
-	"client|list":     {run: clientList},
-	"client|no-evict": {run: clientNoEvict},
-	"client|no-touch": {run: clientNoTouch},
-	"client|reply":    {run: clientReply},
-	"client|setinfo":  {run: clientSetInfo},
-	"client|setname":  {run: clientSetName},
-	"client|unblock":  {run: clientUnblock},
-	"discard":         {run: discard, atOnce: true},
-	"exec":            {run: exec, atOnce: true},
-	"hello":           {run: hello},
-	"multi":           {run: multi, atOnce: true},
-	"quit":            {run: quit, atOnce: true},
-	"reset":           {run: reset, atOnce: true},
-	"select":          {run: selectDB},
-	"unwatch":         {run: unwatch},
-	"watch":           {run: watchKeys, atOnce: true},
+	"auth":                {run: auth},
+	"client|caching":      {run: clientCaching},
+	"client|getredir":     {run: clientGetRedir},
+	"client|tracking":     {run: clientTracking},
+	"client|trackinginfo": {run: clientTrackingInfo},
+	"monitor":             {run: monitor},
+	"psubscribe":          subscriber(engine.Pattern, "psubscribe"),
+	"punsubscribe":        unsubscriber(engine.Pattern, "punsubscribe"),
+	"ssubscribe":          subscriber(engine.Shard, "ssubscribe"),
+	"subscribe":           subscriber(engine.Channel, "subscribe"),
+	"sunsubscribe":        unsubscriber(engine.Shard, "sunsubscribe"),
+	"unsubscribe":         unsubscriber(engine.Channel, "unsubscribe"),
+	"client|getname":      {run: clientGetName},
+	"client|id":           {run: clientID},
+	"client|info":         {run: clientInfo},
+	"client|kill":         {run: clientKill},
+	"client|list":         {run: clientList},
+	"client|no-evict":     {run: clientNoEvict},
+	"client|no-touch":     {run: clientNoTouch},
+	"client|reply":        {run: clientReply},
+	"client|setinfo":      {run: clientSetInfo},
+	"client|setname":      {run: clientSetName},
+	"client|unblock":      {run: clientUnblock},
+	"discard":             {run: discard, atOnce: true},
+	"exec":                {run: exec, atOnce: true},
+	"hello":               {run: hello},
+	"multi":               {run: multi, atOnce: true},
+	"quit":                {run: quit, atOnce: true},
+	"reset":               {run: reset, atOnce: true},
+	"select":              {run: selectDB},
+	"unwatch":             {run: unwatch},
+	"watch":               {run: watchKeys, atOnce: true},
 })
 
 func byRow(byName map[string]answer) map[*command.Command]answer {
@@ -132,7 +143,7 @@ func hello(s *session, call engine.Call, w *resp.Writer) {
 	if name != nil {
 		s.name = string(name)
 	}
-	s.proto, w.Proto = int(proto), int(proto)
+	s.speak(int(proto), w)
 	w.Map(7)
 	w.BulkString("server")
 	w.BulkString("redis")
@@ -173,11 +184,20 @@ func quit(s *session, _ engine.Call, w *resp.Writer) {
 // reset makes the connection what it was when it came. What the client library said of itself stays, as in Redis.
 func reset(s *session, _ engine.Call, w *resp.Writer) {
 	s.discard()
+	s.silence()
+	s.untrack()
+	s.hub.monitor(&s.client, false)
 	s.state = state{proto: 2, libName: s.libName, libVersion: s.libVersion}
-	w.Proto = 2
+	s.speak(2, w)
 	s.mute, s.skipThis = false, false
 	s.authenticated = s.password.Load() == nil
 	w.Status("RESET")
+}
+
+// speak changes the version of the protocol.
+func (s *session) speak(proto int, w *resp.Writer) {
+	s.proto, w.Proto = proto, proto
+	s.box.speak(proto)
 }
 
 // is reports whether b is word without regard to the case of ASCII letters; word is in lower case.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"math"
+	"slices"
 
 	"github.com/redbud-go/redbud/internal/engine"
 	"github.com/redbud-go/redbud/internal/resp"
@@ -65,10 +66,22 @@ func clientInfo(s *session, _ engine.Call, w *resp.Writer) {
 	w.Verbatim("txt", string(s.appendLine(nil, s.hub.now())))
 }
 
-// clientTypes are the words for kinds of connections. All of ours are of the first.
+// clientTypes are the words for kinds of connections.
 var clientTypes = [...]string{"normal", "slave", "replica", "pubsub", "master"}
 
-const normalType = "normal"
+// The kinds that our connections are of.
+const (
+	normalType = "normal"
+	pubsubType = "pubsub"
+)
+
+// kind is the word for what the client is.
+func (c *client) kind() string {
+	if c.subscribed.Load() {
+		return pubsubType
+	}
+	return normalType
+}
 
 // clientType reads the word for a kind of connection; ok is false if there is no such kind.
 func clientType(word []byte) (kind string, ok bool) {
@@ -91,9 +104,7 @@ func clientList(s *session, call engine.Call, w *resp.Writer) {
 			w.Error("ERR Unknown client type '" + string(call[3]) + "'")
 			return
 		}
-		if kind == normalType {
-			list = s.hub.all()
-		}
+		list = slices.DeleteFunc(s.hub.all(), func(c *client) bool { return c.kind() != kind })
 	case len(call) > 3 && is(call[2], "id"):
 		for _, word := range call[3:] {
 			id, ok := resp.ParseInt(word)
@@ -229,7 +240,7 @@ func (s *session) killAll(f killFilter) (killed int) {
 		case f.id != 0 && c.id != f.id,
 			f.addr != "" && c.addr != f.addr,
 			f.laddr != "" && c.laddr != f.laddr,
-			f.kind != "" && f.kind != normalType,
+			f.kind != "" && f.kind != c.kind(),
 			f.skipMe && me,
 			f.age != 0 && math.Floor(age) < float64(f.age):
 			continue

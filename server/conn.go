@@ -24,10 +24,19 @@ type conn struct {
 	early  []byte    // what was read ahead
 
 	stuck     *time.Timer // runs overtake
-	alarmed   bool        // by alarm; written by the goroutine that serves, under overtaken
+	alarmed   bool        // by alarm; written by whoever writes, under overtaken
 	always    bool        // the socket does not tell when a write has to wait
 	overtaken sync.Mutex  // guards alarmed and relax
 	relax     func()      // stops reading ahead; nil: nobody does
+
+	// What was told while nobody served, and replies that came behind it, goes out by a goroutine of its own, so that
+	// whoever tells never waits for the peer.
+	queue   []byte // queue[sent:] is to be written; guarded by box.mu as the next ones are
+	sent    int
+	writing bool  // somebody writes: the goroutine that serves, or postman
+	posting bool  // it is postman
+	since   int64 // when queue got longer than the soft limit, in the hub's time; 0: it is not
+	postmen sync.WaitGroup
 }
 
 const (
@@ -61,6 +70,7 @@ func (c *conn) serve() {
 	c.cancel()
 	_ = c.socket.Close() // nothing is left to be lost
 	c.end()
+	c.postmen.Wait()
 	c.server.leave(c)
 }
 
@@ -99,18 +109,8 @@ func (c *conn) receive() (n int, err error) {
 func (c *conn) work() bool {
 	for {
 		more := c.turn(c.hub.now())
-		if n := len(c.out.Buf); n > 0 {
-			if n >= flushSize {
-				c.pending.Store(int64(n))
-			}
-			err := c.write()
-			if n >= flushSize {
-				c.pending.Store(0)
-			}
-			c.taken()
-			if err != nil {
-				return false
-			}
+		if err := c.deliver(); err != nil {
+			return false
 		}
 		if !more {
 			return !c.over()
@@ -121,23 +121,127 @@ func (c *conn) work() bool {
 	}
 }
 
-// write writes the replies out. A peer that sends a long pipeline and reads only then must not find us waiting for it to
+// deliver ends a turn: it writes the replies out, and what was told meanwhile. If something is on its way already, they
+// follow it.
+func (c *conn) deliver() error {
+	c.box.end(&c.out)
+	n := len(c.out.Buf)
+	if n == 0 || c.writing {
+		c.enqueue(c.out.Buf)
+		c.box.mu.Unlock()
+		c.taken()
+		return nil
+	}
+	c.writing = true
+	c.box.mu.Unlock()
+	if n >= flushSize {
+		c.pending.Store(int64(n))
+	}
+	err := c.write(c.out.Buf)
+	if n >= flushSize {
+		c.pending.Store(0)
+	}
+	c.taken()
+	c.box.mu.Lock()
+	c.writing = false
+	if len(c.queue) > 0 && err == nil {
+		c.post()
+	}
+	c.box.mu.Unlock()
+	return err
+}
+
+// enqueue puts bytes into the queue and sees that somebody writes it, if the peer has not let too much pile up. box.mu is held.
+func (c *conn) enqueue(b []byte) {
+	if len(b) == 0 {
+		return
+	}
+	c.queue = append(c.queue, b...)
+	c.pending.Store(int64(len(c.queue) - c.sent))
+	if c.overdue() {
+		c.log.Warn("client dropped", "client", c.id, "address", c.addr, "error", errTooSlow)
+		c.kill()
+		return
+	}
+	if !c.writing {
+		c.post()
+	}
+}
+
+// errTooSlow ends connections that do not take what they subscribed to.
+var errTooSlow = errors.New("more to be sent than client-output-buffer-limit allows")
+
+// overdue reports whether the peer leaves more in the queue than it may. box.mu is held.
+func (c *conn) overdue() bool {
+	limit := c.bufferLimit(c.subscribed.Load())
+	n := int64(len(c.queue) - c.sent)
+	if limit.hard > 0 && n > limit.hard {
+		return true
+	}
+	if limit.soft == 0 || n <= limit.soft {
+		c.since = 0
+		return false
+	}
+	now := c.hub.now()
+	if c.since == 0 {
+		c.since = now
+	}
+	return now-c.since > limit.seconds*int64(time.Second)
+}
+
+// post lets the queue be written. box.mu is held.
+func (c *conn) post() {
+	c.writing = true
+	c.postmen.Go(c.postman)
+}
+
+const postSize = 64 << 10 // written at once of a queue: what is on its way still counts as in the queue
+
+// postman writes the queue until it is empty. A peer that does not read keeps it, and nobody else.
+func (c *conn) postman() {
+	c.box.mu.Lock()
+	defer c.box.mu.Unlock()
+	c.posting = true
+	for len(c.queue) > 0 {
+		b := c.queue[c.sent:min(len(c.queue), c.sent+postSize)] // which nobody changes: others append
+		c.box.mu.Unlock()
+		_, err := c.socket.Write(b)
+		c.box.mu.Lock()
+		if err != nil {
+			c.queue = nil // who reads finds out, too
+			break
+		}
+		switch c.sent += len(b); {
+		case c.sent == len(c.queue):
+			c.queue, c.sent = c.queue[:0], 0
+			if cap(c.queue) > keepSize {
+				c.queue = nil
+			}
+		case c.sent > len(c.queue)/2:
+			c.queue, c.sent = c.queue[:copy(c.queue, c.queue[c.sent:])], 0
+		}
+		c.pending.Store(int64(len(c.queue) - c.sent))
+	}
+	c.posting, c.writing = false, false
+}
+
+// write writes replies out. A peer that sends a long pipeline and reads only then must not find us waiting for it to
 // read while it waits for us: when it takes nothing for a while, what it sends is read ahead, as far as it may send
 // unanswered.
-func (c *conn) write() error {
+func (c *conn) write(b []byte) error {
 	if c.always {
 		c.alarm()
 	}
-	_, err := c.socket.Write(c.out.Buf)
+	_, err := c.socket.Write(b)
 	if c.alarmed {
 		c.calm()
 	}
 	return err
 }
 
-// alarm lets overtake run unless calm is called soon.
+// alarm lets overtake run unless calm is called soon. It is called by whoever writes.
 func (c *conn) alarm() {
-	if c.alarmed {
+	if c.alarmed || c.posting { // who serves is reading
 		return
 	}
 	c.overtaken.Lock()

@@ -17,13 +17,19 @@ type Hub struct {
 	start time.Time
 	ids   atomic.Int64
 
-	mu      sync.Mutex // guards clients
-	clients map[int64]*client
+	tracker   tracker
+	monitored atomic.Bool // there are monitors
+
+	mu       sync.Mutex // guards what follows
+	clients  map[int64]*client
+	monitors map[*client]struct{} // those that are shown all calls
 }
 
 // NewHub returns a hub without clients.
 func NewHub() *Hub {
-	return &Hub{start: time.Now(), clients: map[int64]*client{}}
+	h := &Hub{start: time.Now(), clients: map[int64]*client{}, monitors: map[*client]struct{}{}}
+	h.tracker.find = h.find
+	return h
 }
 
 // Len is the number of clients.
@@ -89,6 +95,11 @@ type client struct {
 	pending atomic.Int64 // bytes of replies that the peer is slow to take; small ones do not count
 	killed  atomic.Bool
 
+	box        outbox
+	subscribed atomic.Bool // to anything
+
+	redirectLost atomic.Bool // the client that its tracking redirects to is gone
+
 	mu      sync.Mutex // guards what follows
 	shown   state
 	unblock context.CancelCauseFunc // ends the wait of the call that waits; nil: none does
@@ -107,7 +118,12 @@ type state struct {
 	dirty      bool
 	noEvict    bool
 	noTouch    bool
-	ending     bool // closes when its replies are out
+	subs       int // channels,
+	psubs      int // patterns
+	ssubs      int // and sharded channels that it listens to
+	monitors   bool
+	tracks     *tracking // what CLIENT TRACKING set; nil: off
+	ending     bool      // closes when its replies are out
 }
 
 // blocked notes how the call that waits can be ended; nil: none waits any more.
@@ -158,7 +174,8 @@ func (c *client) flags(st *state) string {
 	for _, flag := range [...]struct {
 		letter byte
 		on     bool
-	}{{'b', c.waiting()}, {'x', st.multi}, {'d', st.dirty}, {'c', st.ending}, {'A', c.killed.Load()}, {'U', c.unix}, {'e', st.noEvict}, {'T', st.noTouch}} {
+	}{{'O', st.monitors}, {'P', c.subscribed.Load()}, {'x', st.multi}, {'b', c.waiting()}, {'t', st.tracks != nil},
+		{'R', c.redirectLost.Load()}, {'B', st.tracks != nil && st.tracks.bcast}, {'d', st.dirty}, {'c', st.ending}, {'A', c.killed.Load()}, {'U', c.unix}, {'e', st.noEvict}, {'T', st.noTouch}} {
 		if flag.on {
 			f = append(f, flag.letter)
 		}
@@ -184,6 +201,10 @@ func (c *client) appendLine(dst []byte, now int64) []byte {
 	if st.multi {
 		queued = st.queued
 	}
+	redirect := int64(-1)
+	if st.tracks != nil {
+		redirect = st.tracks.redirect
+	}
 	if row := c.last.Load(); row != nil {
 		cmd = row.FullName()
 	}
@@ -192,10 +213,10 @@ func (c *client) appendLine(dst []byte, now int64) []byte {
 	if pending > 0 {
 		events = "rw"
 	}
-	dst = fmt.Appendf(dst, "id=%d addr=%s laddr=%s fd=%d name=%s age=%d idle=%d flags=%s db=%d sub=0 psub=0 ssub=0 multi=%d",
-		c.id, c.addr, c.laddr, fd, st.name, (now-c.born)/int64(time.Second), (now-c.seen.Load())/int64(time.Second), c.flags(&st), st.db, queued)
+	dst = fmt.Appendf(dst, "id=%d addr=%s laddr=%s fd=%d name=%s age=%d idle=%d flags=%s db=%d sub=%d psub=%d ssub=%d multi=%d",
+		c.id, c.addr, c.laddr, fd, st.name, (now-c.born)/int64(time.Second), (now-c.seen.Load())/int64(time.Second), c.flags(&st), st.db, st.subs, st.psubs, st.ssubs, queued)
 	return fmt.Appendf(dst, " qbuf=%d qbuf-free=%d argv-mem=0 multi-mem=%d rbs=%d rbp=%d obl=0 oll=0 omem=%d tot-mem=%d"+
-		" events=%s cmd=%s user=default redir=-1 resp=%d lib-name=%s lib-ver=%s\n",
+		" events=%s cmd=%s user=default redir=%d resp=%d lib-name=%s lib-ver=%s\n",
 		input, max(inSize-input, 0), st.queuedSize, outSize, outSize, pending,
-		baseMemory+c.memory()+int64(st.queuedSize), events, cmd, st.proto, st.libName, st.libVersion)
+		baseMemory+c.memory()+int64(st.queuedSize), events, cmd, redirect, st.proto, st.libName, st.libVersion)
 }

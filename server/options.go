@@ -6,6 +6,8 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"log/slog"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -45,6 +47,8 @@ type front struct {
 	password  atomic.Pointer[secret] // nil: none is asked for
 	maxBulk   atomic.Int64           // as in resp.Limits
 	maxQuery  atomic.Int64
+	settings  *command.Settings            // nil: the engine has none of ours
+	limits    atomic.Pointer[bufferLimits] // as settings had them last
 
 	// forwards is set for engines that may know commands which the table does not: those are queued in MULTI on
 	// trust.
@@ -74,7 +78,8 @@ func (f *front) init(e engine.Engine, o *Options) {
 	f.maxQuery.Store(int64(o.Limits.QueryBuffer))
 	f.failedAt.Store(-int64(time.Hour))
 	if host := embedded(e); host != nil {
-		f.info = host.Info
+		f.info, f.settings = host.Info, host.Settings
+		f.hub.tracker.limit(func() int { return int(host.Settings.Int("tracking-table-max-keys")) })
 	} else {
 		f.forwards = true
 	}
@@ -86,6 +91,48 @@ func embedded(e engine.Engine) *command.Engine {
 		return host.Embedded()
 	}
 	return nil
+}
+
+// bufferLimit is how much may pile up for a client that does not read: bytes, and bytes that may stay so for seconds.
+// 0 is no limit.
+type bufferLimit struct{ hard, soft, seconds int64 }
+
+// bufferLimits is client-output-buffer-limit.
+type bufferLimits struct {
+	text           string
+	normal, pubsub bufferLimit
+}
+
+const bufferLimitName = "client-output-buffer-limit"
+
+// defaultBufferLimits are those of Redis.
+var defaultBufferLimits = bufferLimits{pubsub: bufferLimit{32 << 20, 8 << 20, 60}}
+
+// bufferLimit is the limit of clients that have subscribed to something, or of others.
+func (f *front) bufferLimit(subscribed bool) bufferLimit {
+	limits := &defaultBufferLimits
+	if f.settings != nil {
+		text := f.settings.String(bufferLimitName)
+		if limits = f.limits.Load(); limits == nil || limits.text != text {
+			limits = &bufferLimits{text: text}
+			for words := strings.Fields(text); len(words) >= 4; words = words[4:] {
+				of := &limits.normal
+				if words[0] == "pubsub" {
+					of = &limits.pubsub
+				}
+				if words[0] == "normal" || words[0] == "pubsub" { // CONFIG has checked the numbers
+					of.hard, _ = command.ParseMemory(words[1])
+					of.soft, _ = command.ParseMemory(words[2])
+					of.seconds, _ = strconv.ParseInt(words[3], 10, 64)
+				}
+			}
+			f.limits.Store(limits)
+		}
+	}
+	if subscribed {
+		return limits.pubsub
+	}
+	return limits.normal
 }
 
 // secret is a password, kept so that comparing takes the same time whatever is compared.

@@ -43,6 +43,7 @@ func Pipe(e engine.Engine, o Options) *PipeConn {
 	p.life, p.end = context.WithCancel(context.Background())
 	p.front.init(e, &o)
 	p.session.stop = p.stop
+	p.session.box.send = p.append
 	p.session.addr, p.session.laddr = "pipe", "pipe"
 	p.session.init(&p.ctx, &p.front)
 	return p
@@ -110,9 +111,10 @@ func (p *PipeConn) goOn() {
 	p.leave()
 }
 
-// hand gives the replies of a turn to Read.
+// hand ends a turn: it gives the replies to Read, and what was told meanwhile.
 func (p *PipeConn) hand() {
 	s := &p.session
+	s.box.end(&s.out)
 	p.mu.Lock()
 	if p.taken == len(p.replies) {
 		p.replies, s.out.Buf = s.out.Buf, p.replies // nothing is unread: the buffers change places
@@ -122,8 +124,26 @@ func (p *PipeConn) hand() {
 	}
 	p.ended = p.ended || s.ended
 	p.mu.Unlock()
+	s.box.mu.Unlock()
 	s.taken()
 	p.arrived.Broadcast()
+}
+
+// append gives Read what was told while no turn ran. Who does not read it in time is cut off.
+func (p *PipeConn) append(b []byte) {
+	p.mu.Lock()
+	if p.taken > len(p.replies)/2 {
+		p.replies, p.taken = p.replies[:copy(p.replies, p.replies[p.taken:])], 0
+	}
+	p.replies = append(p.replies, b...)
+	n := int64(len(p.replies) - p.taken)
+	p.mu.Unlock()
+	p.arrived.Broadcast()
+	limit := p.front.bufferLimit(p.session.subscribed.Load())
+	if p.session.pending.Store(n); limit.hard > 0 && n > limit.hard {
+		p.front.log.Warn("client dropped", "client", p.session.id, "address", p.session.addr, "error", errTooSlow)
+		go p.session.client.kill() // it takes locks that whoever tells may hold
+	}
 }
 
 // Read takes replies. It waits until there are some.

@@ -163,6 +163,7 @@ func (s *Server) newConn(l net.Listener, socket net.Conn) *conn {
 	if every := time.Duration(s.keepAlive.Load()); every > 0 {
 		probe(socket, every)
 	}
+	c.box.send = c.enqueue
 	c.session.init(ctx, &s.front)
 	return c
 }

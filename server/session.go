@@ -47,8 +47,11 @@ type session struct {
 	dropped       error
 	waits         bool // the first call of batch would wait: the transport calls wait before the next turn
 	hushed        bool // and its reply is to be skipped
+	caching       caching
+	keys          [][]byte // scratch
 
 	state
+	ears    ears
 	queue   queue
 	watches []watch
 	changed bool // a watched key is known to have changed: EXEC will run nothing
@@ -59,7 +62,7 @@ func (s *session) init(ctx context.Context, f *front) {
 	s.front, s.ctx = f, ctx
 	s.most = firstCalls
 	s.batch.Session = s
-	s.proto, s.out.Proto = 2, 2
+	s.speak(2, &s.out)
 	s.authenticated = f.password.Load() == nil
 	s.settle()
 	f.hub.join(&s.client)
@@ -68,7 +71,11 @@ func (s *session) init(ctx context.Context, f *front) {
 // end gives back what the session holds. The transport calls it once, when no turn runs or will.
 func (s *session) end() {
 	s.unwatch()
+	s.silence()
+	s.untrack()
+	s.hub.monitor(&s.client, false)
 	s.hub.leave(&s.client)
+	s.box.close()
 }
 
 // over reports whether no further call may run.
@@ -78,6 +85,7 @@ func (s *session) over() bool { return s.ended || s.killed.Load() }
 // the replies have piled up, or because a call would wait: the transport writes them out, calls wait if waits says so, and
 // calls it again. now is in the hub's time.
 func (s *session) turn(now int64) (more bool) {
+	s.box.begin()
 	s.seen.Store(now)
 	s.in.Limits = resp.Limits{Bulk: int(s.maxBulk.Load()), QueryBuffer: int(s.maxQuery.Load())}
 	if s.over() {
@@ -156,7 +164,11 @@ func (s *session) run() {
 	}
 	mark := s.out.Len()
 	s.batch.DB = s.db
+	s.track(s.batch.Calls...)
 	err := s.engine.Do(s.ctx, &s.batch, &s.out)
+	if s.hub.Monitored() {
+		s.expose(s.batch.Calls[:s.batch.Done]...)
+	}
 	if errors.Is(err, engine.ErrWouldWait) {
 		s.waits, n = true, s.batch.Done
 	} else if err != nil {
@@ -196,6 +208,7 @@ func (s *session) wait(life context.Context) {
 	mark := s.out.Len()
 	b := engine.Batch{DB: s.db, Calls: s.batch.Calls[:1], Wait: true, Session: s}
 	s.last.Store(command.Commands.Lookup(b.Calls[0][0]))
+	s.expose(b.Calls...)
 	switch err := s.engine.Do(ctx, &b, &s.out); {
 	case err != nil && life.Err() != nil:
 		s.ended = true // nobody is left to be told, and what is behind it must not run
@@ -214,18 +227,27 @@ func (s *session) single(call engine.Call) {
 	mark := s.out.Len()
 	s.skipThis, s.skipNext = s.skipNext, false
 	s.answer(call)
-	if s.mute || s.skipThis || s.skipNext {
+	if (s.mute || s.skipThis || s.skipNext) && !s.subscribes() {
 		s.out.Truncate(mark)
 		s.hushed = s.waits
 	}
+	s.box.catch(&s.out)
+	if !s.multi && (s.row == nil || !strings.HasPrefix(s.row.FullName(), "client|")) {
+		s.caching = unsaid
+	}
 	s.settle()
+}
+
+// subscribes reports whether the last call's replies are confirmations, which are messages: CLIENT REPLY does not concern them.
+func (s *session) subscribes() bool {
+	return s.row != nil && s.row.Flags&(command.Session|command.PubSub) == command.Session|command.PubSub
 }
 
 // settle draws the conclusions from a changed state.
 func (s *session) settle() {
 	locked := s.locked()
 	s.in.Unauthenticated = locked
-	s.plain = !locked && !s.multi && !s.skipNext
+	s.plain = !locked && !s.multi && !s.skipNext && !s.subscribed.Load() && s.tracks == nil && !s.monitors
 	s.queued, s.queuedSize = len(s.queue.calls), s.queue.size
 	s.dirty, s.ending = s.changed, s.ended
 	s.show(&s.state)
@@ -252,6 +274,10 @@ func (s *session) answer(call engine.Call) {
 	switch {
 	case s.locked() && (row == nil || row.Flags&command.NoAuth == 0):
 		s.reject("NOAUTH Authentication required.")
+	case s.hushes() && !amongMessages[row]:
+		s.reject("ERR Can't execute '" + fullName(row, call) + "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context")
+	case s.monitors && row != nil && row.Flags&(command.Write|command.ReadOnly|command.MayReplicate) != 0:
+		s.reject("ERR Replica can't interact with the keyspace")
 	case s.multi && row != nil && row.Flags&command.NoMulti != 0:
 		s.reject("ERR Command not allowed inside a transaction")
 	case s.multi && row == nil:
@@ -262,14 +288,29 @@ func (s *session) answer(call engine.Call) {
 		s.enqueue(call)
 	case s.multi && !answers[row].atOnce:
 		s.enqueue(call)
+	case row == pingRow && s.hushes():
+		pong(call, &s.out)
+		s.expose(call)
 	case row != nil && row.Flags&command.Session != 0:
 		mark := s.out.Len()
 		s.Run(call, &s.out)
 		s.count(mark)
+		s.expose(call)
 	default:
 		s.batch.Calls = append(s.batch.Calls, call)
 		s.run()
 	}
+}
+
+// pingRow is the command that has another reply between messages.
+var pingRow = command.Commands.Named([]byte("ping"))
+
+// fullName is the name of a call in an error; row is nil if it is not in the table.
+func fullName(row *command.Command, call engine.Call) string {
+	if row == nil {
+		return string(call[0])
+	}
+	return row.FullName()
 }
 
 // reject refuses a call before it runs, which spoils the transaction that it is part of.

@@ -133,6 +133,8 @@ func (s *session) commit(w *resp.Writer) {
 	if len(b.Calls) == 0 {
 		return
 	}
+	s.track(b.Calls...)
+	defer func() { s.expose(b.Calls[:b.Done]...) }()
 	if err := s.engine.Do(s.ctx, &b, w); err != nil {
 		w.Truncate(mark)
 		switch {

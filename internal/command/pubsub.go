@@ -90,7 +90,7 @@ func pubsubNumPat(c *Ctx) error {
 
 func pubsubNumSub(c *Ctx) error {
 	channels := c.Args[2:]
-	c.W.Map(len(channels))
+	c.W.Array(2 * len(channels)) // in RESP3 too
 	for _, channel := range channels {
 		c.W.Bulk(channel)
 		c.W.Int(int64(c.Engine.broker.listeners(c.channelKind(), channel)))

@@ -33,6 +33,8 @@ var serverCommands = []*Command{
 		Doc: "Returns the replication role.", Run: role},
 	{Name: "swapdb", Arity: 3, Flags: Write | Fast | Dangerous | AllKeys, Group: "server", ACL: "keyspace", Since: "4.0.0",
 		Usage: "index1 index2", Doc: "Swaps two databases.", Run: swapDB},
+	{Name: "monitor", Arity: 1, Flags: Session | Admin | NoScript | Loading | Stale, Group: "server", Since: "1.0.0",
+		Doc: "Shows all calls that the server handles."},
 	{Name: "time", Arity: 1, Flags: Loading | Stale | Fast, Group: "server", Since: "2.6.0",
 		Doc: "Returns the server time.", Run: timeNow},
 }

@@ -175,6 +175,9 @@ func TestEveryCommandHasASession(t *testing.T) {
 	called := map[*command.Command]bool{}
 	for _, s := range sessions {
 		for _, step := range s.Steps {
+			if step.Call == nil {
+				continue
+			}
 			if row, err := command.Commands.Find(step.Call); err == nil {
 				called[row] = true
 			}

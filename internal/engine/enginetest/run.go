@@ -72,7 +72,7 @@ var ways = []way{
 func (w way) fits(s *Session) bool {
 	aboutData := true
 	for _, step := range s.Steps {
-		aboutData = aboutData && !concernsConnection(step.Call) && !step.NoReply
+		aboutData = aboutData && step.Call != nil && !concernsConnection(step.Call) && !step.NoReply
 	}
 	return aboutData || w.wire && !w.exec && !w.batch
 }
@@ -208,7 +208,15 @@ func play(s *Session, in Instance, batch bool, dial func() talker, f func(*Step,
 		}
 		turn = append(turn, step)
 	}
-	return flush()
+	if err := flush(); err != nil {
+		return err
+	}
+	for name, c := range talkers {
+		if n := len(c.unread()); n > 0 {
+			return fmt.Errorf("client %s was told %d messages that are not in the session, the first being %q", name, n, resp.AppendCLI(nil, c.unread()[0]))
+		}
+	}
+	return nil
 }
 
 // report gathers what a run of a session showed.

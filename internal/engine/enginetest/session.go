@@ -14,6 +14,9 @@
 // answer in RESP3 looks different, it follows after a line "@resp3". Other lines that start with # are comments. An
 // empty line ends an answer.
 //
+// A line "<" in place of a call stands for the next message on the connection: what it is told without a call, in RESP3 a
+// push, and the confirmations of subscriptions, whose calls have no reply besides. Each message has to be read.
+//
 // Before a call there may be
 //
 //	# any order     the elements of the arrays in the answer may come in any order
@@ -50,7 +53,7 @@ type Session struct {
 type Step struct {
 	Line   int // of the call, from 1
 	Text   string
-	Call   engine.Call
+	Call   engine.Call // nil: a message
 	Client string
 	Wait   time.Duration // before the call
 	Needs  Version       // zero: any
@@ -119,13 +122,16 @@ type parser struct {
 
 func (p *parser) line(s *Session, number int, line string) error {
 	switch {
-	case strings.HasPrefix(line, "> "):
-		call, ok := resp.SplitWords([]byte(line[2:]))
-		if !ok || len(call) == 0 {
-			return fmt.Errorf("no call: %s", line)
-		}
+	case line == message, strings.HasPrefix(line, "> "):
 		step := p.next
-		step.Line, step.Text, step.Call, step.Client, step.Needs = number, line[2:], call, p.client, p.needs
+		step.Line, step.Text, step.Client, step.Needs = number, line, p.client, p.needs
+		if line != message {
+			call, ok := resp.SplitWords([]byte(line[2:]))
+			if !ok || len(call) == 0 {
+				return fmt.Errorf("no call: %s", line)
+			}
+			step.Text, step.Call = line[2:], call
+		}
 		s.Steps = append(s.Steps, step)
 		p.next, p.answer = Step{}, 2
 		return nil
@@ -148,6 +154,9 @@ func (p *parser) line(s *Session, number int, line string) error {
 	}
 	return nil
 }
+
+// message is the line that stands for one.
+const message = "<"
 
 // mark reads a line that starts with # or @.
 func (p *parser) mark(line string) (err error) {
@@ -196,7 +205,11 @@ func (s *Session) Format() []byte {
 	}
 	for _, step := range s.Steps {
 		write(step.before)
-		write([]string{"> " + step.Text})
+		if step.Call == nil {
+			write([]string{message})
+		} else {
+			write([]string{"> " + step.Text})
+		}
 		write(step.Answer)
 		if len(step.Answer3) > 0 {
 			write([]string{"@resp3"})

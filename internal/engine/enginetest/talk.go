@@ -21,6 +21,7 @@ import (
 // one. Replies are closedReply from the call on at which the connection ended.
 type talker interface {
 	talk(steps []*Step) ([]*resp.Value, error)
+	unread() []*resp.Value
 	close()
 }
 
@@ -37,8 +38,9 @@ type wire struct {
 	exec  bool // each call inside a MULTI of its own
 	hello [][]byte
 
-	conn net.Conn
-	r    *bufio.Reader
+	conn     net.Conn
+	r        *bufio.Reader
+	messages []*resp.Value // that came in RESP3 and were not asked for yet
 }
 
 func (w *wire) talk(steps []*Step) ([]*resp.Value, error) {
@@ -47,6 +49,9 @@ func (w *wire) talk(steps []*Step) ([]*resp.Value, error) {
 	}
 	var calls []byte
 	for _, s := range steps {
+		if s.Call == nil {
+			continue
+		}
 		if w.exec {
 			calls = appendCall(calls, engine.Call{[]byte("MULTI")})
 		}
@@ -62,7 +67,11 @@ func (w *wire) talk(steps []*Step) ([]*resp.Value, error) {
 			continue
 		}
 		var v *resp.Value
-		if err == nil {
+		switch {
+		case err != nil:
+		case s.Call == nil:
+			v, err = w.message()
+		default:
 			v, err = w.reply()
 		}
 		switch {
@@ -103,15 +112,30 @@ func (w *wire) reply() (*resp.Value, error) {
 	return v, nil
 }
 
-// read reads one reply and passes over messages that are none.
+// read reads one reply and keeps the messages that come before it.
 func (w *wire) read() (*resp.Value, error) {
 	for {
 		v, err := resp.ReadValue(w.r)
 		if err != nil || v.Kind != '>' {
 			return &v, err
 		}
+		w.messages = append(w.messages, &v)
 	}
 }
+
+// message reads one message.
+func (w *wire) message() (*resp.Value, error) {
+	if len(w.messages) > 0 {
+		v := w.messages[0]
+		w.messages = w.messages[1:]
+		return v, nil
+	}
+	v, err := resp.ReadValue(w.r)
+	return &v, err
+}
+
+// unread are the messages that nobody has asked for.
+func (w *wire) unread() []*resp.Value { return w.messages }
 
 func (w *wire) open() error {
 	if w.conn != nil {
@@ -158,7 +182,7 @@ func tcp(addr string) func() (net.Conn, error) {
 func (w *wire) close() {
 	if w.conn != nil {
 		w.conn.Close()
-		w.conn = nil
+		w.conn, w.messages = nil, nil
 	}
 }
 
@@ -232,5 +256,7 @@ func (d *direct) talk(steps []*Step) ([]*resp.Value, error) {
 	}
 	return replies, nil
 }
+
+func (d *direct) unread() []*resp.Value { return nil }
 
 func (d *direct) close() {}

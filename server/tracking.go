@@ -1,0 +1,472 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/redbud-go/redbud/internal/command"
+	"github.com/redbud-go/redbud/internal/engine"
+	"github.com/redbud-go/redbud/internal/resp"
+)
+
+// tracker tells clients when keys that they may have a copy of are written: https://redis.io/docs/latest/develop/reference/client-side-caching/.
+// It hears of writes from the engine, as long as a client tracks.
+//
+// A session notes the keys of a read before it reads, and what it is told comes behind the reply. So a write that falls between
+// is told too often at worst, and never too early.
+type tracker struct {
+	starting sync.Mutex // held while listener is made or ended. Taken before the engine's locks, and those before mu
+	listener engine.Listener
+
+	mu       sync.Mutex                    // guards what follows
+	clients  map[int64]*tracking           // those that track
+	readers  map[string][]int64            // by key, in the default mode: who is told of the next write
+	copies   int                           // sum over readers
+	prefixes map[string]map[int64]struct{} // by prefix, in the mode BCAST
+	most     func() int                    // tracking-table-max-keys; nil or 0: no limit
+	find     func(id int64) *client        // of the hub
+}
+
+// tracking is how a client tracks. The first fields are as CLIENT TRACKING set them.
+type tracking struct {
+	bcast, optIn, optOut, noLoop bool
+	redirect                     int64 // the client that is told; 0: itself
+	prefixes                     []string
+
+	client *client
+	by     engine.Session // the client's batches have it
+}
+
+// invalidations is the channel that clients of the second protocol version are told on.
+const invalidations = "__redis__:invalidate"
+
+// limit sets how many keys are remembered.
+func (t *tracker) limit(most func() int) {
+	t.mu.Lock()
+	t.most = most
+	t.mu.Unlock()
+}
+
+// start makes a client track, in addition to what it tracks already.
+func (t *tracker) start(ctx context.Context, e engine.Engine, how tracking) error {
+	t.starting.Lock()
+	defer t.starting.Unlock()
+	if t.listener == nil {
+		l := e.Listen(t.hear)
+		if err := l.Subscribe(ctx, engine.Changes); err != nil {
+			_ = l.Close() // the first error says more
+			return err
+		}
+		t.listener = l
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	id := how.client.id
+	if old := t.clients[id]; old != nil {
+		how.prefixes = append(old.prefixes, how.prefixes...)
+	}
+	if t.clients == nil {
+		t.clients, t.readers, t.prefixes = map[int64]*tracking{}, map[string][]int64{}, map[string]map[int64]struct{}{}
+	}
+	how.client.redirectLost.Store(false)
+	t.clients[id] = &how
+	for _, p := range how.prefixes {
+		if t.prefixes[p] == nil {
+			t.prefixes[p] = map[int64]struct{}{}
+		}
+		t.prefixes[p][id] = struct{}{}
+	}
+	return nil
+}
+
+// stop ends a client's tracking. Its places in readers are left to the next writes.
+func (t *tracker) stop(id int64) {
+	t.starting.Lock()
+	defer t.starting.Unlock()
+	t.mu.Lock()
+	how := t.clients[id]
+	if how == nil {
+		t.mu.Unlock()
+		return
+	}
+	for _, p := range how.prefixes {
+		delete(t.prefixes[p], id)
+		if len(t.prefixes[p]) == 0 {
+			delete(t.prefixes, p)
+		}
+	}
+	delete(t.clients, id)
+	last := len(t.clients) == 0
+	if last {
+		clear(t.readers)
+		t.copies = 0
+	}
+	t.mu.Unlock()
+	if last {
+		_ = t.listener.Close() // there is nobody left to be told
+		t.listener = nil
+	}
+}
+
+// remember notes that a client is about to read keys.
+func (t *tracker) remember(id int64, keys [][]byte) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.clients[id] == nil {
+		return
+	}
+	for _, key := range keys {
+		readers := t.readers[string(key)]
+		if !slices.Contains(readers, id) {
+			t.readers[string(key)] = append(readers, id)
+			t.copies++
+		}
+	}
+	// Whoever had a copy of a key that falls out has to believe that it was written.
+	most := 0
+	if t.most != nil {
+		most = t.most()
+	}
+	for most > 0 && len(t.readers) > most {
+		for key := range t.readers {
+			t.invalidate([]byte(key), nil)
+			break
+		}
+	}
+}
+
+// hear is told of writes by the engine.
+func (t *tracker) hear(m *engine.Message) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if m.Kind == engine.Lost || m.Keys == nil {
+		for _, how := range t.clients {
+			t.tell(how, nil)
+		}
+		clear(t.readers)
+		t.copies = 0
+		return
+	}
+	for _, key := range m.Keys {
+		t.invalidate(key, m.By)
+	}
+	t.broadcast(m.Keys, m.By)
+}
+
+// invalidate tells those who have read a key, once.
+func (t *tracker) invalidate(key []byte, by engine.Session) {
+	readers := t.readers[string(key)]
+	if readers == nil {
+		return
+	}
+	delete(t.readers, string(key))
+	t.copies -= len(readers)
+	for _, id := range readers {
+		if how := t.clients[id]; how != nil && !how.bcast && !how.own(by) {
+			t.tell(how, [][]byte{key})
+		}
+	}
+}
+
+// broadcast tells those who want to hear of all keys with a prefix: of each once, in one message for a prefix.
+func (t *tracker) broadcast(keys [][]byte, by engine.Session) {
+	if len(t.prefixes) == 0 {
+		return
+	}
+	keys = slices.Clone(keys)
+	slices.SortFunc(keys, bytes.Compare)
+	keys = slices.CompactFunc(keys, bytes.Equal)
+	for _, prefix := range slices.Sorted(maps.Keys(t.prefixes)) {
+		var hit [][]byte
+		for _, key := range keys {
+			if bytes.HasPrefix(key, []byte(prefix)) {
+				hit = append(hit, key)
+			}
+		}
+		if hit == nil {
+			continue
+		}
+		for id := range t.prefixes[prefix] {
+			if how := t.clients[id]; !how.own(by) {
+				t.tell(how, hit)
+			}
+		}
+	}
+}
+
+// own reports whether a write was the client's own, of which it does not want to hear.
+func (how *tracking) own(by engine.Session) bool { return how.noLoop && by != nil && how.by == by }
+
+// tell sends a client, or the one it redirects to, the keys of which a copy is no longer good; nil: all.
+func (t *tracker) tell(how *tracking, keys [][]byte) {
+	to := how.client
+	if how.redirect != 0 {
+		if to = t.find(how.redirect); to == nil {
+			how.client.redirectLost.Store(true)
+			w := how.client.box.open()
+			if w != nil && w.RESP3() {
+				w.Push(2)
+				w.BulkString("tracking-redir-broken")
+				w.Int(how.redirect)
+			}
+			how.client.box.shut()
+			return
+		}
+	}
+	w := to.box.open()
+	defer to.box.shut()
+	switch {
+	case w == nil:
+		return
+	case w.RESP3():
+		w.Push(2)
+		w.BulkString("invalidate")
+	case how.redirect != 0 && to.subscribed.Load():
+		w.Array(3)
+		w.BulkString("message")
+		w.BulkString(invalidations)
+	default:
+		return
+	}
+	if keys == nil {
+		w.Null()
+		return
+	}
+	w.Array(len(keys))
+	for _, key := range keys {
+		w.Bulk(key)
+	}
+}
+
+// of returns how a client tracks; nil: not at all. It is a copy.
+func (t *tracker) of(id int64) *tracking {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	how := t.clients[id]
+	if how == nil {
+		return nil
+	}
+	copied := *how
+	copied.prefixes = slices.Clone(how.prefixes)
+	return &copied
+}
+
+// sizes are what INFO tells: clients, keys that somebody may have a copy of, copies, prefixes.
+func (t *tracker) sizes() (clients, keys, copies, prefixes int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.clients), len(t.readers), t.copies, len(t.prefixes)
+}
+
+// caching is what CLIENT CACHING said of the next command.
+type caching uint8
+
+const (
+	unsaid caching = iota
+	cachingYes
+	cachingNo
+)
+
+// track notes the keys of a call that is about to read, if the session tracks.
+func (s *session) track(calls ...engine.Call) {
+	how := s.tracks
+	if how == nil || how.bcast || how.optIn && s.caching != cachingYes || how.optOut && s.caching == cachingNo {
+		return
+	}
+	for _, call := range calls {
+		row, err := command.Commands.Find(call)
+		if err == nil && row.Flags&command.ReadOnly != 0 {
+			s.keys = row.Keys.Append(s.keys[:0], call)
+			s.hub.tracker.remember(s.id, s.keys)
+			clear(s.keys)
+		}
+	}
+}
+
+const (
+	errRedirectTwice = "ERR A client can only redirect to a single other client"
+	errRedirectGone  = "ERR The client ID you want redirect to does not exist"
+	errNeedsBcast    = "ERR PREFIX option requires BCAST mode to be enabled"
+	errSwitchBcast   = "ERR You can't switch BCAST mode on/off before disabling tracking for this client, and then re-enabling it with a different mode."
+	errOptBcast      = "ERR OPTIN and OPTOUT are not compatible with BCAST"
+	errOptBoth       = "ERR You can't specify both OPTIN mode and OPTOUT mode"
+	errSwitchOpt     = "ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then re-enabling it with a different mode."
+	errCachingMode   = "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled"
+	errCachingYes    = "ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode."
+	errCachingNo     = "ERR CLIENT CACHING NO is only valid when tracking is enabled in OPTOUT mode."
+)
+
+func clientTracking(s *session, call engine.Call, w *resp.Writer) {
+	how, refusal := s.trackingOptions(call[3:])
+	switch {
+	case refusal != "":
+		w.Error(refusal)
+	case is(call[2], "on"):
+		if refusal = s.fits(&how); refusal != "" {
+			w.Error(refusal)
+			return
+		}
+		if how.bcast && len(how.prefixes) == 0 && (s.tracks == nil || len(s.tracks.prefixes) == 0) {
+			how.prefixes = []string{""}
+		}
+		how.client, how.by = &s.client, s
+		if err := s.hub.tracker.start(s.ctx, s.engine, how); err != nil {
+			w.Error(s.failure(err))
+			return
+		}
+		s.tracks = s.hub.tracker.of(s.id)
+		w.OK()
+	case is(call[2], "off"):
+		s.untrack()
+		w.OK()
+	default:
+		w.Error(errSyntax)
+	}
+}
+
+// untrack ends the tracking.
+func (s *session) untrack() {
+	if s.tracks != nil {
+		s.hub.tracker.stop(s.id)
+		s.tracks, s.caching = nil, unsaid
+		s.redirectLost.Store(false)
+	}
+}
+
+// trackingOptions reads the words behind ON or OFF.
+func (s *session) trackingOptions(words [][]byte) (how tracking, refusal string) {
+	for i := 0; i < len(words); i++ {
+		more := i+1 < len(words)
+		switch option := words[i]; {
+		case is(option, "redirect") && more:
+			if how.redirect != 0 {
+				return how, errRedirectTwice
+			}
+			i++
+			id, ok := resp.ParseInt(words[i])
+			if !ok {
+				return how, "ERR value is not an integer or out of range"
+			}
+			if s.hub.find(id) == nil {
+				return how, errRedirectGone
+			}
+			how.redirect = id
+		case is(option, "bcast"):
+			how.bcast = true
+		case is(option, "optin"):
+			how.optIn = true
+		case is(option, "optout"):
+			how.optOut = true
+		case is(option, "noloop"):
+			how.noLoop = true
+		case is(option, "prefix") && more:
+			i++
+			how.prefixes = append(how.prefixes, string(words[i]))
+		default:
+			return how, errSyntax
+		}
+	}
+	return how, ""
+}
+
+// fits checks options among each other, and against how the session tracks already.
+func (s *session) fits(how *tracking) (refusal string) {
+	old := s.tracks
+	switch {
+	case !how.bcast && len(how.prefixes) > 0:
+		return errNeedsBcast
+	case old != nil && old.bcast != how.bcast:
+		return errSwitchBcast
+	case how.bcast && (how.optIn || how.optOut):
+		return errOptBcast
+	case how.optIn && how.optOut:
+		return errOptBoth
+	case old != nil && (how.optIn && old.optOut || how.optOut && old.optIn):
+		return errSwitchOpt
+	}
+	for i, p := range how.prefixes {
+		if old != nil {
+			if other, ok := overlap(p, old.prefixes); ok {
+				return "ERR Prefix '" + p + "' overlaps with an existing prefix '" + other + "'. Prefixes for a single client must not overlap."
+			}
+		}
+		if other, ok := overlap(p, how.prefixes[i+1:]); ok {
+			return "ERR Prefix '" + p + "' overlaps with another provided prefix '" + other + "'. Prefixes for a single client must not overlap."
+		}
+	}
+	return ""
+}
+
+// overlap returns one of others that begins with p, or p with it.
+func overlap(p string, others []string) (other string, ok bool) {
+	for _, other := range others {
+		if strings.HasPrefix(p, other) || strings.HasPrefix(other, p) {
+			return other, true
+		}
+	}
+	return "", false
+}
+
+func clientCaching(s *session, call engine.Call, w *resp.Writer) {
+	how := s.tracks
+	switch {
+	case how == nil || !how.optIn && !how.optOut:
+		w.Error(errCachingMode)
+	case is(call[2], "yes") && !how.optIn:
+		w.Error(errCachingYes)
+	case is(call[2], "no") && !how.optOut:
+		w.Error(errCachingNo)
+	case is(call[2], "yes"):
+		s.caching = cachingYes
+		w.OK()
+	case is(call[2], "no"):
+		s.caching = cachingNo
+		w.OK()
+	default:
+		w.Error(errSyntax)
+	}
+}
+
+func clientGetRedir(s *session, _ engine.Call, w *resp.Writer) {
+	if s.tracks == nil {
+		w.Int(-1)
+		return
+	}
+	w.Int(s.tracks.redirect)
+}
+
+func clientTrackingInfo(s *session, _ engine.Call, w *resp.Writer) {
+	how := s.hub.tracker.of(s.id)
+	if how == nil {
+		how = &tracking{redirect: -1}
+	}
+	var flags []string
+	for _, f := range []struct {
+		name string
+		on   bool
+	}{
+		{"off", s.tracks == nil}, {"on", s.tracks != nil}, {"bcast", how.bcast}, {"optin", how.optIn}, {"caching-yes", s.caching == cachingYes},
+		{"optout", how.optOut}, {"caching-no", s.caching == cachingNo}, {"noloop", how.noLoop}, {"broken_redirect", s.redirectLost.Load()},
+	} {
+		if f.on {
+			flags = append(flags, f.name)
+		}
+	}
+	w.Map(3)
+	w.BulkString("flags")
+	w.Set(len(flags))
+	for _, f := range flags {
+		w.BulkString(f)
+	}
+	w.BulkString("redirect")
+	w.Int(how.redirect)
+	w.BulkString("prefixes")
+	w.Array(len(how.prefixes))
+	for _, p := range slices.Sorted(slices.Values(how.prefixes)) {
+		w.BulkString(p)
+	}
+}
