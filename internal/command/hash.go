@@ -52,7 +52,7 @@ func (c *Ctx) putFields() (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	n, err := h.Set(c.Args[2:])
+	n, err := h.Set(c.Args[2:], keyspace.Never)
 	if err == nil {
 		c.Event(EventHash, "hset", c.Args[1])
 	}
@@ -81,7 +81,7 @@ func hsetNX(c *Ctx) error {
 		c.W.Int(0)
 		return nil
 	}
-	if _, err := h.Set(c.Args[2:]); err != nil {
+	if _, err := h.Set(c.Args[2:], keyspace.Never); err != nil {
 		return err
 	}
 	c.Event(EventHash, "hset", c.Args[1])
@@ -215,7 +215,7 @@ func hincrBy(c *Ctx) error {
 	}
 	n += delta
 	c.num = strconv.AppendInt(c.num[:0], n, 10)
-	if _, err := h.Set(c.pair1(c.Args[2], c.num)); err != nil {
+	if _, err := h.Set(c.pair1(c.Args[2], c.num), keyspace.KeepTTL); err != nil {
 		return err
 	}
 	c.Event(EventHash, "hincrby", c.Args[1])
@@ -241,7 +241,7 @@ func hincrByFloat(c *Ctx) error {
 	if err != nil {
 		return err
 	}
-	if _, err := h.Set(c.pair1(c.Args[2], c.num)); err != nil {
+	if _, err := h.Set(c.pair1(c.Args[2], c.num), keyspace.KeepTTL); err != nil {
 		return err
 	}
 	c.Event(EventHash, "hincrbyfloat", c.Args[1])

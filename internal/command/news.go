@@ -37,7 +37,7 @@ const (
 )
 
 // ownEvents are the classes of the events that a store brings about of its own accord.
-var ownEvents = map[string]EventClass{"expired": EventExpired, "evicted": EventEvicted, "hexpired": EventHash, "new": EventNew}
+var ownEvents = map[string]EventClass{"expired": EventExpired, "evicted": EventEvicted, "hexpired": EventHash, "del": EventGeneric, "new": EventNew}
 
 // notifications are the letters of notify-keyspace-events. The place of a letter is that of its bit in Engine.notify.
 const notifications = eventClasses + "nmKE"

@@ -78,7 +78,8 @@ type Access struct {
 // Observer is told what becomes of keys, by whichever goroutine has the transaction.
 type Observer interface {
 	// Note is told that a key was written or removed; nil: all keys of the database may have been. event is the name of what
-	// the store did to the key of its own accord ("expired", "evicted", "hexpired"), in a call of its own; "" otherwise.
+	// the store did to the key of its own accord ("expired", "evicted", "hexpired" and, with the last field, "del"), in a call
+	// of its own; "" otherwise.
 	Note(db int, key []byte, event string)
 	// Done is told that the transaction is about to end, for those who must keep the order of transactions.
 	Done()
@@ -116,10 +117,11 @@ type Details struct {
 	Freq     int    // logarithmic access counter, 0 to 255
 }
 
-// Expiry values of Tx.Put besides a time in milliseconds since 1970.
+// Expiry values besides a time in milliseconds since 1970.
 const (
-	Never   int64 = 0  // the key does not expire
-	KeepTTL int64 = -1 // what the key had
+	Never   int64 = 0  // the key, or the field of a hash, does not expire
+	KeepTTL int64 = -1 // for Tx.Put and HashKey.Set: what it had
+	NoField int64 = -2 // from HashKey.ExpireTimes: the field is missing
 )
 
 // Tx is a transaction. It belongs to one goroutine and ends by Commit or Rollback.
@@ -209,21 +211,68 @@ type Counts struct {
 // Counter is implemented by the Tx of a store that counts.
 type Counter interface{ Counts() Counts }
 
-// HashKey is the hash at a key: fields with values.
+// HashKey is the hash at a key: fields with values. A field may expire by itself; once it has, it is missing, and the hash with
+// its last field.
 type HashKey interface {
 	Len() (int, error)
 	// Get appends the values of the fields; nil for a missing one.
 	Get(fields, dst [][]byte) ([][]byte, error)
-	// Set stores fields, field and value in turn, and returns how many are new.
-	Set(pairs [][]byte) (added int, err error)
+	// Set stores fields, field and value in turn, to expire at a time yet to come, Never or KeepTTL, and returns how many are
+	// new.
+	Set(pairs [][]byte, at int64) (added int, err error)
 	Delete(fields [][]byte) (removed int, err error)
+	// Expire makes fields expire at a time, or Never, where the condition holds, and appends what became of each. A time that
+	// has passed removes them. They are dealt with one after the other, should one be named twice.
+	Expire(fields [][]byte, at int64, only Condition, dst []FieldChange) ([]FieldChange, error)
+	// ExpireTimes appends when each of the fields expires, Never or NoField.
+	ExpireTimes(fields [][]byte, dst []int64) ([]int64, error)
 	// Each visits all fields. f must not write.
 	Each(f func(field, value []byte)) error
+	// EachExpiry is Each that tells when a field expires, or Never.
+	EachExpiry(f func(field, value []byte, at int64)) error
 	// Scan is Tx.Scan for fields.
 	Scan(cursor uint64, count int, f func(field, value []byte)) (uint64, error)
 	// Random visits n different fields in random order, or all there are; with n < 0, -n fields that may repeat.
 	Random(n int, f func(field, value []byte)) error
 }
+
+// Condition says of which fields HashKey.Expire changes the expiry.
+type Condition uint8
+
+// The conditions. A field that never expires counts as expiring at the end of time.
+const (
+	Always     Condition = iota
+	IfNever              // those that do not expire yet
+	IfExpiring           // those that do
+	IfLater              // those that expire before the new time
+	IfEarlier            // those that expire after it
+)
+
+// Holds reports whether the condition lets a new expiry, which is not Never, take the place of one.
+func (c Condition) Holds(old, at int64) bool {
+	switch c {
+	case IfNever:
+		return old == Never
+	case IfExpiring:
+		return old != Never
+	case IfLater:
+		return old != Never && at > old
+	case IfEarlier:
+		return old == Never || at < old
+	}
+	return true
+}
+
+// FieldChange is what became of a field by HashKey.Expire.
+type FieldChange uint8
+
+// The changes.
+const (
+	FieldMissing FieldChange = iota // there is no such field
+	FieldKept                       // the condition did not hold, or what should never expire did not anyway
+	FieldChanged                    // it has the new expiry
+	FieldRemoved                    // it is gone: the time has passed
+)
 
 // End is one end of a list.
 type End bool

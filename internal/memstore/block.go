@@ -17,7 +17,8 @@ const (
 	flagAccess = 1 << iota
 	flagExpire
 	flagLong
-	flagRaw // a string that was changed in place, which OBJECT ENCODING calls raw
+	flagRaw    // a string that was changed in place, which OBJECT ENCODING calls raw
+	flagFields // a hash, fields of which expire
 
 	headBytes = 8
 	// maxShort is the longest name whose length fits the header.
@@ -97,6 +98,16 @@ func valueOf(b []byte) []byte {
 	at += n
 	end := at + int(le.Uint32(b[4:]))
 	return b[at:end:end]
+}
+
+// used is how many bytes of a block are in use.
+func used(b []byte) int {
+	n := int(le.Uint16(b[2:]))
+	at := int(nameOffset[b[1]&7])
+	if b[1]&flagLong != 0 {
+		n = int(le.Uint32(b[at-4:]))
+	}
+	return at + n + int(le.Uint32(b[4:]))
 }
 
 // expireOf returns when a block expires, 0 for never.

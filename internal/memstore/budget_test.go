@@ -63,11 +63,11 @@ func TestAllocationsStayInTheirBudget(t *testing.T) {
 			_ = tx.Put(pair, int64(turn%2)*5000)
 		}},
 		{"Add", 0, nil, func(tx keyspace.Tx) { _, _ = tx.Add(key[0], 1) }},
-		{"small hash", 0, func(tx keyspace.Tx) { _, _ = hash(tx).Set(pair) }, func(tx keyspace.Tx) { _, _ = hash(tx).Set(pair) }},
+		{"small hash", 0, func(tx keyspace.Tx) { _, _ = hash(tx).Set(pair, keyspace.Never) }, func(tx keyspace.Tx) { _, _ = hash(tx).Set(pair, keyspace.Never) }},
 		{"large hash", 0, func(tx keyspace.Tx) {
-			big("field ", 1000, func(name string) { _, _ = hash(tx).Set([][]byte{[]byte(name), []byte("value 0")}) })
+			big("field ", 1000, func(name string) { _, _ = hash(tx).Set([][]byte{[]byte(name), []byte("value 0")}, keyspace.Never) })
 		}, func(tx keyspace.Tx) {
-			_, _ = hash(tx).Set(pair)
+			_, _ = hash(tx).Set(pair, keyspace.Never)
 			dst, _ = hash(tx).Get(field, dst[:0])
 		}},
 		{"small sorted set, new score", 0, func(tx keyspace.Tx) { _, _ = zset(tx).Put(scored) }, move},

@@ -32,24 +32,15 @@ func (f *fields) get(s *Store, name []byte) (value []byte, ok bool) {
 func (f *fields) set(s *Store, name, value []byte, entries, bytes int) (added bool) {
 	if f.dict == nil {
 		off, next, old := f.packed.find(name)
-		switch {
-		case f.packed.n-btoi(off >= 0) >= entries || len(name) > bytes || len(value) > bytes:
-			f.unpack(s)
-		case off >= 0 && len(old) == len(value):
-			copy(old, value)
-			return false
-		case off >= 0:
-			f.packed.remove(off, next)
-			f.packed.insert(off, name, value)
-			return false
-		default:
-			f.packed.insert(len(f.packed.buf), name, value)
-			return true
+		if f.packed.n-btoi(off >= 0) < entries && len(name) <= bytes && len(value) <= bytes {
+			f.packed.put(off, next, name, old, value)
+			return off < 0
 		}
+		f.unpack(s)
 	}
 	h := s.hash(name)
 	old := f.dict.find(&s.arena, h, name)
-	f.store(s, name, h, old, value)
+	f.store(s, name, h, old, value, 0)
 	return old == 0
 }
 
@@ -60,10 +51,10 @@ func btoi(b bool) int {
 	return 0
 }
 
-// store writes a block, in place of the block old, which is 0 for a new name.
-func (f *fields) store(s *Store, name []byte, h uint64, old ref, value []byte) ref {
+// store writes a block that expires at a time, or never, in place of the block old, which is 0 for a new name.
+func (f *fields) store(s *Store, name []byte, h uint64, old ref, value []byte, at int64) ref {
 	a := &s.arena
-	hd := head{}
+	hd := head{expire: at}
 	need := hd.layout(len(name), len(value))
 	if _, size := sizeClass(need); old != 0 && a.size(old) == size {
 		hd.write(a.block(old), name, value)
@@ -86,7 +77,7 @@ func (f *fields) unpack(s *Store) {
 		return
 	}
 	f.dict = &table{}
-	f.packed.each(func(name, value []byte) { f.store(s, name, s.hash(name), 0, value) })
+	f.packed.each(func(name, value []byte) { f.store(s, name, s.hash(name), 0, value, 0) })
 	f.packed = packed{}
 }
 
@@ -197,7 +188,13 @@ func (f *fields) copy(s *Store) fields {
 	c := fields{packed: f.packed.copy()}
 	if f.dict != nil {
 		c.dict = &table{}
-		f.each(s, func(name, value []byte) { c.store(s, name, s.hash(name), 0, value) })
+		f.dict.each(func(r ref) {
+			b := s.arena.block(r)
+			b = b[:used(b)]
+			own := s.arena.alloc(len(b))
+			copy(s.arena.block(own), b)
+			c.dict.insert(&s.arena, s.seed, s.hash(nameOf(b)), own)
+		})
 	}
 	return c
 }

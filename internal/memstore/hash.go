@@ -3,13 +3,17 @@ package memstore
 import "github.com/redbud-go/redbud/internal/keyspace"
 
 // hash is the collection of a hash.
-type hash struct{ fields }
-
-func (h *hash) copy(s *Store) object { return &hash{h.fields.copy(s)} }
+type hash struct {
+	fields
+	times *fieldTimes // nil until a field is to expire
+}
 
 func (h *hash) encoding() string {
-	if h.dict != nil {
+	switch {
+	case h.dict != nil:
 		return "hashtable"
+	case h.times != nil:
+		return "listpackex"
 	}
 	return "listpack"
 }
@@ -74,14 +78,14 @@ func (k *hashKey) Get(names, dst [][]byte) ([][]byte, error) {
 	for _, f := range names {
 		var v []byte
 		if k.hash != nil {
-			v, _ = k.hash.get(k.t.s, f)
+			v, _ = k.hash.value(k.t.s, f)
 		}
 		dst = append(dst, v)
 	}
 	return dst, nil
 }
 
-func (k *hashKey) Set(pairs [][]byte) (added int, err error) {
+func (k *hashKey) Set(pairs [][]byte, at int64) (added int, err error) {
 	if len(pairs) == 0 {
 		return 0, nil
 	}
@@ -94,9 +98,9 @@ func (k *hashKey) Set(pairs [][]byte) (added int, err error) {
 		k.hash.unpack(k.t.s) // at once, as it would come to that anyway
 	}
 	for i := 0; i < len(pairs); i += 2 {
-		added += btoi(k.hash.set(k.t.s, pairs[i], pairs[i+1], limits.HashEntries, limits.HashValue))
+		added += btoi(k.hash.put(k.t.s, pairs[i], pairs[i+1], at, limits))
 	}
-	k.t.wrote(k.key, k.hash.len())
+	k.wrote()
 	return added, nil
 }
 
@@ -107,15 +111,62 @@ func (k *hashKey) Delete(names [][]byte) (removed int, err error) {
 	for _, f := range names {
 		removed += btoi(k.hash.delete(k.t.s, f))
 	}
-	if removed > 0 && k.t.wrote(k.key, k.hash.len()) {
-		k.hash = nil
+	if removed > 0 {
+		k.wrote()
 	}
 	return removed, nil
 }
 
+// wrote ends a change.
+func (k *hashKey) wrote() {
+	if k.hash.times != nil {
+		k.t.mark(k.key, k.t.s.hash(k.key), k.hash)
+	}
+	if k.t.wrote(k.key, k.hash.len()) {
+		k.hash = nil
+	}
+}
+
+func (k *hashKey) Expire(names [][]byte, at int64, only keyspace.Condition, dst []keyspace.FieldChange) ([]keyspace.FieldChange, error) {
+	if k.hash == nil {
+		for range names {
+			dst = append(dst, keyspace.FieldMissing)
+		}
+		return dst, nil
+	}
+	changed := false
+	for _, f := range names {
+		c := k.hash.expire(k.t.s, f, at, k.t.now, only)
+		changed = changed || c == keyspace.FieldChanged || c == keyspace.FieldRemoved
+		dst = append(dst, c)
+	}
+	if changed {
+		k.wrote()
+	}
+	return dst, nil
+}
+
+func (k *hashKey) ExpireTimes(names [][]byte, dst []int64) ([]int64, error) {
+	for _, f := range names {
+		at := keyspace.NoField
+		if k.hash != nil {
+			at = k.hash.expiry(k.t.s, f)
+		}
+		dst = append(dst, at)
+	}
+	return dst, nil
+}
+
+func (k *hashKey) EachExpiry(f func(field, value []byte, at int64)) error {
+	if k.hash != nil {
+		k.hash.eachExpiry(k.t.s, f)
+	}
+	return nil
+}
+
 func (k *hashKey) Each(f func(field, value []byte)) error {
 	if k.hash != nil {
-		k.hash.each(k.t.s, f)
+		k.hash.each(k.t.s, k.hash.bare(f))
 	}
 	return nil
 }
@@ -124,12 +175,12 @@ func (k *hashKey) Scan(cursor uint64, count int, f func(field, value []byte)) (u
 	if k.hash == nil {
 		return 0, nil
 	}
-	return k.hash.scan(k.t.s, cursor, count, f), nil
+	return k.hash.scan(k.t.s, cursor, count, k.hash.bare(f)), nil
 }
 
 func (k *hashKey) Random(n int, f func(field, value []byte)) error {
 	if k.hash != nil {
-		k.hash.random(k.t.s, n, f)
+		k.hash.random(k.t.s, n, k.hash.bare(f))
 	}
 	return nil
 }

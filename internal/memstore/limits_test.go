@@ -20,7 +20,7 @@ func TestLimitsDecideTheFormOfWhatIsWritten(t *testing.T) {
 	hash := func(pairs ...string) func(keyspace.Tx) error {
 		return func(tx keyspace.Tx) error {
 			h, _ := tx.Hash(key)
-			_, err := h.Set(words(pairs...))
+			_, err := h.Set(words(pairs...), keyspace.Never)
 			return err
 		}
 	}

@@ -66,6 +66,19 @@ func (p *packed) insert(off int, name, value []byte) {
 	p.n++
 }
 
+// put stores a name with a value where find has found it, or at the end where it has not. Neither may lie in the buffer.
+func (p *packed) put(off, next int, name, old, value []byte) {
+	switch {
+	case off < 0:
+		p.insert(len(p.buf), name, value)
+	case len(old) == len(value):
+		copy(old, value)
+	default:
+		p.remove(off, next)
+		p.insert(off, name, value)
+	}
+}
+
 // remove removes what stands from off to next.
 func (p *packed) remove(off, next int) {
 	p.buf = append(p.buf[:off], p.buf[next:]...)

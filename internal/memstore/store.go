@@ -38,6 +38,7 @@ type Store struct {
 	ready   []*line // lines whose key was written and whose turn has not come yet
 	expired int64   // keys that expired, in all
 	tx      tx
+	scratch []byte
 	watcher keyspace.Observer // of transactions that have none
 
 	limits  atomic.Pointer[keyspace.Limits] // set without the lock: a transaction may be where that comes from
@@ -50,7 +51,9 @@ type Store struct {
 type database struct {
 	keys     table
 	volatile table // those of them that expire
-	swept    uint64
+	fields   table // those of them with fields that expire
+
+	swept, sweptFields uint64 // how far the sweeper is in volatile and in fields
 }
 
 // object is a collection that a key's block names by its handle.
@@ -68,6 +71,7 @@ const (
 	sweepEvery = 100 * time.Millisecond
 	sweepBatch = 64  // keys looked at while the lock is held, which others wait for
 	sweepMost  = 256 // batches in a row
+	sweepHash  = 256 // fields removed while the lock is held
 )
 
 // New returns an empty store.
@@ -145,7 +149,8 @@ func (s *Store) Bytes() int {
 	return s.arena.bytes
 }
 
-// sweep removes expired keys until the store is closed: a few at a time, more while many of those that it looks at are expired.
+// sweep removes expired keys, and fields of hashes, until the store is closed: a few at a time, more while many of those that it
+// looks at are expired.
 func (s *Store) sweep() {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
@@ -157,6 +162,8 @@ func (s *Store) sweep() {
 		}
 		for db := range keyspace.Databases {
 			for batch := 0; batch < sweepMost && s.sweepSome(db); batch++ {
+			}
+			for batch := 0; batch < sweepMost && s.sweepFields(db); batch++ {
 			}
 		}
 	}
@@ -184,6 +191,42 @@ func (s *Store) sweepSome(db int) (more bool) {
 	for _, key := range due {
 		s.tx.lookup(key) // which removes what is expired
 	}
+	return len(due)*10 > seen
+}
+
+// sweepFields looks at a few of the hashes of a database that have fields that expire, and reports whether more are worth a look.
+func (s *Store) sweepFields(db int) (more bool) {
+	s.mu.Lock()
+	d := &s.dbs[db]
+	if s.closed || d.fields.n == 0 {
+		s.mu.Unlock()
+		return false
+	}
+	s.tx.begin(db, s.now())
+	s.tx.observer = s.watcher
+	defer s.tx.Commit()
+	var due [][]byte
+	seen := 0
+	next := d.fields.scan(d.sweptFields, sweepBatch, func(r ref) {
+		seen++
+		b := s.arena.block(r)
+		if at := expireOf(b); at != 0 && at <= s.tx.now {
+			return // all of it, and not for us
+		}
+		if s.object(b).(*hash).times.next <= s.tx.now {
+			due = append(due, append([]byte(nil), nameOf(b)...))
+		}
+	})
+	quota := sweepHash
+	for _, key := range due {
+		sum := s.hash(key)
+		b := s.arena.block(d.keys.find(&s.arena, sum, key))
+		quota -= s.tx.purge(key, sum, s.object(b).(*hash), quota)
+		if quota <= 0 {
+			return true // from here on
+		}
+	}
+	d.sweptFields = next
 	return len(due)*10 > seen
 }
 

@@ -45,7 +45,7 @@ var fillings = map[string]func(t testing.TB, s *Store){
 		inTx(t, s, func(tx keyspace.Tx) {
 			for i := range 50_000 {
 				h, _ := tx.Hash(fmt.Append(nil, "key:", i))
-				_, _ = h.Set([][]byte{[]byte("field"), []byte("value")})
+				_, _ = h.Set([][]byte{[]byte("field"), []byte("value")}, keyspace.Never)
 			}
 		})
 	},
@@ -57,7 +57,7 @@ var fillings = map[string]func(t testing.TB, s *Store){
 			z, _ := tx.SortedSet([]byte("key:3"))
 			for i := range 50_000 {
 				m := fmt.Append(nil, "member ", i)
-				_, _ = h.Set([][]byte{m, m})
+				_, _ = h.Set([][]byte{m, m}, keyspace.Never)
 				_, _ = l.Push(keyspace.Right, [][]byte{m})
 				_, _ = x.Add([][]byte{m})
 				_, _ = z.Put([]keyspace.Scored{{Member: m, Score: float64(i % 1000)}})
@@ -216,9 +216,9 @@ func TestEncodingsAreThoseOfRedis(t *testing.T) {
 		{"listpack", func(tx keyspace.Tx) { x, _ := tx.Set(key); _, _ = x.Add(append(numbers(127), long[:64])) }},
 		{"hashtable", func(tx keyspace.Tx) { x, _ := tx.Set(key); _, _ = x.Add(append(numbers(128), long[:64])) }},
 		{"hashtable", func(tx keyspace.Tx) { x, _ := tx.Set(key); _, _ = x.Add(append(numbers(3), long)) }},
-		{"listpack", func(tx keyspace.Tx) { h, _ := tx.Hash(key); _, _ = h.Set(numbers(1024)) }},
-		{"hashtable", func(tx keyspace.Tx) { h, _ := tx.Hash(key); _, _ = h.Set(numbers(1026)) }},
-		{"hashtable", func(tx keyspace.Tx) { h, _ := tx.Hash(key); _, _ = h.Set([][]byte{key, long}) }},
+		{"listpack", func(tx keyspace.Tx) { h, _ := tx.Hash(key); _, _ = h.Set(numbers(1024), keyspace.Never) }},
+		{"hashtable", func(tx keyspace.Tx) { h, _ := tx.Hash(key); _, _ = h.Set(numbers(1026), keyspace.Never) }},
+		{"hashtable", func(tx keyspace.Tx) { h, _ := tx.Hash(key); _, _ = h.Set([][]byte{key, long}, keyspace.Never) }},
 		{"listpack", func(tx keyspace.Tx) { l, _ := tx.List(key); _, _ = l.Push(keyspace.Left, numbers(1000)) }},
 		{"quicklist", func(tx keyspace.Tx) { l, _ := tx.List(key); _, _ = l.Push(keyspace.Left, numbers(5000)) }},
 		{"listpack", func(tx keyspace.Tx) {

@@ -121,17 +121,28 @@ func (t *tx) lookup(key []byte) ref {
 func (t *tx) lookupHash(key []byte) (ref, uint64) {
 	h := t.s.hash(key)
 	r := t.db.keys.find(&t.s.arena, h, key)
-	if r != 0 {
-		if b := t.block(r); b[1]&flagExpire != 0 && expireOf(b) <= t.now {
-			t.s.expired++
-			t.remove(key, h)
-			if t.observer != nil {
-				t.observer.Note(t.number, key, "expired")
-			}
-			return 0, h
-		}
+	if r != 0 && t.block(r)[1]&(flagExpire|flagFields) != 0 && !t.live(key, h, r) {
+		return 0, h
 	}
 	return r, h
+}
+
+// live removes what has expired of a key, and reports whether it is still there.
+func (t *tx) live(key []byte, h uint64, r ref) bool {
+	b := t.block(r)
+	if b[1]&flagExpire != 0 && expireOf(b) <= t.now {
+		t.s.expired++
+		t.remove(key, h)
+		if t.observer != nil {
+			t.observer.Note(t.number, key, "expired")
+		}
+		return false
+	}
+	if b[1]&flagFields == 0 {
+		return true
+	}
+	x := t.s.object(b).(*hash)
+	return x.times.next > t.now || t.purge(key, h, x, math.MaxInt) == 0 || x.len() > 0
 }
 
 // use is lookup that counts as an access.
@@ -152,9 +163,7 @@ func (t *tx) remove(key []byte, h uint64) bool {
 		return false
 	}
 	b := t.block(r)
-	if b[1]&flagExpire != 0 {
-		t.db.volatile.remove(&t.s.arena, h, key)
-	}
+	t.index(key, h, r, b[1], 0)
 	t.s.changed(t.number, key)
 	t.s.drop(b)
 	t.s.arena.release(r)
@@ -187,10 +196,13 @@ func (t *tx) store(key []byte, h uint64, old ref, hd head, value []byte, spare i
 	hd.access = t.access
 	need := hd.layout(len(key), len(value))
 	_, size := sizeClass(need)
-	volatile := old != 0 && t.block(old)[1]&flagExpire != 0
+	was := uint8(0)
+	if old != 0 {
+		was = t.block(old)[1]
+	}
 	if old != 0 && spare == 0 && a.size(old) == size {
 		hd.write(t.block(old), key, value)
-		t.setVolatile(key, h, old, volatile, hd.expire != 0)
+		t.index(key, h, old, was, hd.flags)
 		t.s.changed(t.number, key)
 		return
 	}
@@ -200,23 +212,30 @@ func (t *tx) store(key []byte, h uint64, old ref, hd head, value []byte, spare i
 		t.db.keys.insert(a, t.s.seed, h, r)
 	} else {
 		t.db.keys.replace(a, h, key, r)
-		if volatile {
-			t.db.volatile.remove(a, h, key)
-			volatile = false
-		}
+		t.index(key, h, old, was, 0)
+		was = 0
 		a.release(old)
 	}
-	t.setVolatile(key, h, r, volatile, hd.expire != 0)
+	t.index(key, h, r, was, hd.flags)
 	t.s.changed(t.number, key)
 }
 
-// setVolatile notes whether the key whose block is r expires.
-func (t *tx) setVolatile(key []byte, h uint64, r ref, was, is bool) {
+// index notes whether the key whose block is r expires, or fields of it, by what its flags were and are.
+func (t *tx) index(key []byte, h uint64, r ref, was, is uint8) {
+	if changed := was ^ is; changed&(flagExpire|flagFields) != 0 {
+		t.enlist(&t.db.volatile, changed&flagExpire, key, h, r, is)
+		t.enlist(&t.db.fields, changed&flagFields, key, h, r, is)
+	}
+}
+
+// enlist puts a key into a table if it has a flag now, else takes it out; the flag is 0 where nothing has changed.
+func (t *tx) enlist(list *table, flag uint8, key []byte, h uint64, r ref, is uint8) {
 	switch {
-	case is && !was:
-		t.db.volatile.insert(&t.s.arena, t.s.seed, h, r)
-	case was && !is:
-		t.db.volatile.remove(&t.s.arena, h, key)
+	case flag == 0:
+	case is&flag != 0:
+		list.insert(&t.s.arena, t.s.seed, h, r)
+	default:
+		list.remove(&t.s.arena, h, key)
 	}
 }
 
@@ -318,9 +337,7 @@ func (t *tx) Move(src []byte, db int, dst []byte) (bool, error) {
 	// The collection changes hands: the old block goes without it.
 	hd, value := headOf(t.block(r)), append([]byte(nil), valueOf(t.block(r))...)
 	t.db.keys.remove(&t.s.arena, h, src)
-	if hd.expire != 0 {
-		t.db.volatile.remove(&t.s.arena, h, src)
-	}
+	t.index(src, h, r, hd.flags, 0)
 	t.s.changed(t.number, src)
 	t.s.arena.release(r)
 	t.place(db, dst, hd, value)
@@ -355,9 +372,11 @@ func (t *tx) place(db int, key []byte, hd head, value []byte) {
 func (t *tx) Scan(cursor uint64, count int, f func(key []byte, e keyspace.Entry)) (uint64, error) {
 	return t.db.keys.scan(cursor, count, func(r ref) {
 		b := t.block(r)
-		if e := entryOf(b); e.ExpireAt == 0 || e.ExpireAt > t.now {
-			f(nameOf(b), e)
+		e := entryOf(b)
+		if e.ExpireAt != 0 && e.ExpireAt <= t.now || b[1]&flagFields != 0 && t.s.object(b).(*hash).spent(t.now) {
+			return
 		}
+		f(nameOf(b), e)
 	}), nil
 }
 

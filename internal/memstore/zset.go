@@ -87,7 +87,7 @@ func (z *zset) put(s *Store, member []byte, score float64) (added bool) {
 		}
 		z.order.remove(&s.arena, ranked{was, old})
 	}
-	r := z.store(s, member, h, old, bits[:])
+	r := z.store(s, member, h, old, bits[:], 0)
 	z.order.insert(&s.arena, ranked{score, r})
 	return old == 0
 }

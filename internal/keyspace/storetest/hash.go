@@ -19,8 +19,8 @@ var hashCases = []testCase{
 	{"Set stores, counts what is new and replaces the rest", func(s *subject) {
 		s.do(func(tx keyspace.Tx) {
 			h := must(tx.Hash([]byte("h")))
-			s.equal("first", must(h.Set(bs("a", "1", "b", "2", "a", "333"))), 2)
-			s.equal("second", must(h.Set(bs("a", "4", "c", ""))), 1)
+			s.equal("first", must(h.Set(bs("a", "1", "b", "2", "a", "333"), keyspace.Never)), 2)
+			s.equal("second", must(h.Set(bs("a", "4", "c", ""), keyspace.Never)), 1)
 			s.equal("values", texts(must(h.Get(bs("a", "b", "c", "d", "a"), nil))), []string{"4", "2", "", "(nil)", "4"})
 			s.equal("empty is nil", must(h.Get(bs("c"), nil))[0] == nil, false)
 			s.equal("length", must(h.Len()), 3)
@@ -32,9 +32,9 @@ var hashCases = []testCase{
 		s.do(func(tx keyspace.Tx) {
 			for _, n := range boundaries {
 				h := must(tx.Hash([]byte(fmt.Sprint("h", n))))
-				must(h.Set(bs("before", "1", long(n, "f"), "short", "after", "2")))
+				must(h.Set(bs("before", "1", long(n, "f"), "short", "after", "2"), keyspace.Never))
 				for _, m := range boundaries {
-					must(h.Set(bs(long(n, "f"), long(m, "v"))))
+					must(h.Set(bs(long(n, "f"), long(m, "v")), keyspace.Never))
 					s.equal("values", texts(must(h.Get(bs(long(n, "f"), "before", "after"), nil))), []string{long(m, "v"), "1", "2"})
 				}
 			}
@@ -46,7 +46,7 @@ var hashCases = []testCase{
 				h := must(tx.Hash([]byte("h")))
 				want := map[string]string{}
 				for i, f := range numbered("f", 0, n) {
-					must(h.Set(bs(f, fmt.Sprint(i))))
+					must(h.Set(bs(f, fmt.Sprint(i)), keyspace.Never))
 					want[f] = fmt.Sprint(i)
 				}
 				s.equal("all", hashOf(h), want)
@@ -63,13 +63,13 @@ var hashCases = []testCase{
 		s.do(func(tx keyspace.Tx) {
 			for _, n := range collectionSizes {
 				h := must(tx.Hash([]byte("h")))
-				must(h.Set(bs(numbered("", 0, 2*n)...)))
+				must(h.Set(bs(numbered("", 0, 2*n)...), keyspace.Never))
 				must(h.Delete(bs(numbered("", 0, 2*n)...)))
 				s.equal("gone", entry(tx, "h").Type, keyspace.None)
 				h = must(tx.Hash([]byte("h")))
-				must(h.Set(bs("f", "v")))
+				must(h.Set(bs("f", "v"), keyspace.Never))
 				must(h.Delete(bs("f")))
-				must(h.Set(bs("f", "w")))
+				must(h.Set(bs("f", "w"), keyspace.Never))
 				s.equal("back", hashOf(must(tx.Hash([]byte("h")))), map[string]string{"f": "w"})
 				must(tx.Delete(bs("h")))
 			}
@@ -81,7 +81,7 @@ var hashCases = []testCase{
 				h := must(tx.Hash([]byte("h")))
 				names := numbered("f", 0, n)
 				for _, f := range names {
-					must(h.Set(bs(f, "v"+f)))
+					must(h.Set(bs(f, "v"+f), keyspace.Never))
 				}
 				randomContract(s, names, func(k int, f func(string)) {
 					check(h.Random(k, func(field, v []byte) {

@@ -76,7 +76,7 @@ var keyCases = []testCase{
 			s.equal("push", must(must(tx.List([]byte("l"))).Push(keyspace.Left, nil)), 0)
 			s.equal("add", must(must(tx.Set([]byte("s"))).Add(nil)), 0)
 			s.equal("put", must(must(tx.SortedSet([]byte("z"))).Put(nil)), 0)
-			s.equal("set", must(must(tx.Hash([]byte("h"))).Set(nil)), 0)
+			s.equal("set", must(must(tx.Hash([]byte("h"))).Set(nil, keyspace.Never)), 0)
 			s.equal("keys", sizes(tx), [2]int{})
 		})
 	}},
@@ -227,7 +227,7 @@ var expiryCases = []testCase{
 			must(must(tx.List([]byte("list"))).Push(keyspace.Left, bs(numbered("v", 0, 300)...)))
 			must(must(tx.Set([]byte("set"))).Add(bs(numbered("v", 0, 300)...)))
 			must(must(tx.SortedSet([]byte("zset"))).Put(scored(numbered("v", 0, 300), 1)))
-			must(must(tx.Hash([]byte("hash"))).Set(bs(numbered("v", 0, 300)...)))
+			must(must(tx.Hash([]byte("hash"))).Set(bs(numbered("v", 0, 300)...), keyspace.Never))
 			must(tx.Append([]byte("string"), []byte("v")))
 			must(tx.Add([]byte("n"), 123456789012))
 			for _, name := range names {
@@ -284,7 +284,7 @@ var databaseCases = []testCase{
 				must(must(tx.Set([]byte("set"))).Add(bs(names...)))
 				must(must(tx.Set([]byte("numbers"))).Add(bs(numbered("", 0, n/2)...)))
 				must(must(tx.SortedSet([]byte("zset"))).Put(scored(names, 1)))
-				must(must(tx.Hash([]byte("hash"))).Set(bs(slices.Concat(names, names)...)))
+				must(must(tx.Hash([]byte("hash"))).Set(bs(slices.Concat(names, names)...), keyspace.Never))
 				for _, name := range []string{"list", "set", "numbers", "zset", "hash"} {
 					must(tx.Expire([]byte(name), s.now+5))
 					s.equal(name, must(tx.Copy([]byte(name), 1, []byte(name))), true)

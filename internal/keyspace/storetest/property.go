@@ -380,7 +380,7 @@ func (r *run) hash(t *rapid.T) {
 				v.hash[f] = text
 				pairs = append(pairs, f, text)
 			}
-			r.equal("added", must(h.Set(bs(pairs...))), added)
+			r.equal("added", must(h.Set(bs(pairs...), keyspace.Never)), added)
 		case 2:
 			before := len(v.hash)
 			for _, f := range names {

@@ -45,7 +45,7 @@ var (
 			"hash",
 			func(tx keyspace.Tx, names []string) {
 				for _, name := range names {
-					must(must(tx.Hash(kept)).Set(bs(name, name)))
+					must(must(tx.Hash(kept)).Set(bs(name, name), keyspace.Never))
 				}
 			},
 			func(tx keyspace.Tx, names []string) { must(must(tx.Hash(kept)).Delete(bs(names...))) },

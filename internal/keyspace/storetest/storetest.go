@@ -186,7 +186,7 @@ func fill(tx keyspace.Tx) []string {
 	must(must(tx.List([]byte("list"))).Push(keyspace.Right, bs("a", "b")))
 	must(must(tx.Set([]byte("set"))).Add(bs("a", "b")))
 	must(must(tx.SortedSet([]byte("zset"))).Put([]keyspace.Scored{{Member: []byte("a"), Score: 1}}))
-	must(must(tx.Hash([]byte("hash"))).Set(bs("f", "v")))
+	must(must(tx.Hash([]byte("hash"))).Set(bs("f", "v"), keyspace.Never))
 	return []string{"string", "list", "set", "zset", "hash"}
 }
 

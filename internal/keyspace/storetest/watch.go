@@ -66,9 +66,9 @@ var watchCases = []testCase{
 	watched("a list's Set is a change", putL, func(s *subject, tx keyspace.Tx) {
 		must(must(tx.List([]byte("k"))).Set(0, []byte("a")))
 	}, true),
-	watched("a hash's Set is a change", nil, func(s *subject, tx keyspace.Tx) { must(must(tx.Hash([]byte("k"))).Set(bs("f", "v"))) }, true),
+	watched("a hash's Set is a change", nil, func(s *subject, tx keyspace.Tx) { must(must(tx.Hash([]byte("k"))).Set(bs("f", "v"), keyspace.Never)) }, true),
 	watched("removing what is not in a hash is no change", func(s *subject, tx keyspace.Tx) {
-		must(must(tx.Hash([]byte("k"))).Set(bs("f", "v")))
+		must(must(tx.Hash([]byte("k"))).Set(bs("f", "v"), keyspace.Never))
 	}, func(s *subject, tx keyspace.Tx) { must(must(tx.Hash([]byte("k"))).Delete(bs("missing"))) }, false),
 	watched("a set's Add is a change", nil, func(s *subject, tx keyspace.Tx) { must(must(tx.Set([]byte("k"))).Add(bs("m"))) }, true),
 	watched("a sorted set's Put is a change", nil, func(s *subject, tx keyspace.Tx) {
