@@ -7,7 +7,7 @@ import "github.com/redbud-go/redbud/internal/namespace"
 //
 // Names are what the table of commands (docs/commands.md) says: keys, patterns of keys, the BY and GET of SORT, channels, the keys
 // of scripts. What a script touches besides the keys that it is called with has no prefix. Commands that are not in the table
-// are refused, since nobody knows which of their words are keys, and so is SWAPDB.
+// are unknown here, whatever the engine knows: it isn't known which of their words are keys. SWAPDB is refused.
 //
 // FLUSHDB and FLUSHALL delete the namespace's keys by SCAN and UNLINK, a thousand at a time: keys that are there from
 // beginning to end are deleted, of those that come meanwhile some may be. Inside a transaction FLUSHDB deletes the keys that

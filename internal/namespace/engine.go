@@ -1,9 +1,9 @@
 // Package namespace shows a part of an engine as if it were the whole: the keys and channels that begin with a prefix,
 // without the prefix.
 //
-// Where the names in a call and in its reply stand, the table of commands tells. A command that is not in the table is refused,
-// as is one that would touch the keys of others. What concerns all keys of a database (FLUSHDB, DBSIZE, RANDOMKEY) is done by
-// looking for those that are the namespace's own.
+// Where the names in a call and in its reply stand, the table of commands tells. A command that is not in the table is refused
+// as unknown, whatever the engine knows; one that would touch the keys of others is refused too. What concerns all keys of a
+// database (FLUSHDB, DBSIZE, RANDOMKEY) is done by looking for those that are the namespace's own.
 package namespace
 
 import (
@@ -119,5 +119,8 @@ func (e *Engine) Watch(ctx context.Context, db int, keys [][]byte) (engine.Guard
 
 // Queue implements engine.Queuer. It is asked about commands that are not in the table.
 func (e *Engine) Queue(_ context.Context, _ int, call engine.Call) (refusal string, err error) {
-	return e.unknown(call), nil
+	if _, wrong := command.Commands.Find(call); wrong != nil {
+		return wrong.Error(), nil
+	}
+	return "", nil
 }

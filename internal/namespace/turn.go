@@ -101,8 +101,6 @@ func (t *turn) add(row *command.Command, wrong error, call engine.Call, s engine
 	switch {
 	case wrong != nil && t.host != nil:
 		t.push(call, translation{}) // the engine refuses it in its own words
-	case wrong != nil && command.Commands.Lookup(call[0]) == nil:
-		t.refuse(t.unknown(call))
 	case wrong != nil:
 		t.refuse(wrong.Error())
 	case row.Flags&command.Session != 0:
@@ -117,11 +115,6 @@ func (t *turn) add(row *command.Command, wrong error, call engine.Call, s engine
 	default:
 		t.rewrite(row, call)
 	}
-}
-
-// unknown is the refusal of a call that is not in the table.
-func (e *Engine) unknown(call engine.Call) string {
-	return "ERR '" + string(call[0][:min(len(call[0]), 128)]) + "' cannot run in a namespace: which of its words are keys is not known"
 }
 
 // push adds a call as it goes to the engine.

@@ -31,26 +31,28 @@ type deviation struct {
 	answer, answer3 []string
 }
 
-// readDeviations returns the deviations of an engine by path of their session.
-func readDeviations(name string, sessions []*Session) (map[string][]*deviation, error) {
-	path := "deviations/" + name + ".txt"
-	text, err := testdata.ReadFile("testdata/" + path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read deviations: %w", err)
-	}
-	all, err := parseDeviations(path, string(text))
-	if err != nil {
-		return nil, err
-	}
+// readDeviations returns the deviations of an engine by path of their session. An engine over another one has two names.
+func readDeviations(names string, sessions []*Session) (map[string][]*deviation, error) {
 	byPath := map[string][]*deviation{}
-	for _, d := range all {
-		if !d.exists(sessions) {
-			return nil, fmt.Errorf("%s: no session %s has the call %s", d.where, d.path, d.call)
+	for name := range strings.FieldsSeq(names) {
+		path := "deviations/" + name + ".txt"
+		text, err := testdata.ReadFile("testdata/" + path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
 		}
-		byPath[d.path] = append(byPath[d.path], d)
+		if err != nil {
+			return nil, fmt.Errorf("read deviations: %w", err)
+		}
+		all, err := parseDeviations(path, string(text))
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range all {
+			if !d.exists(sessions) {
+				return nil, fmt.Errorf("%s: no session %s has the call %s", d.where, d.path, d.call)
+			}
+			byPath[d.path] = append(byPath[d.path], d)
+		}
 	}
 	return byPath, nil
 }
