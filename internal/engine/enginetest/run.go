@@ -16,8 +16,12 @@ import (
 
 // Options say what Run tests.
 type Options struct {
-	// Name of the engine: testdata/deviations/<Name>.txt holds what it does differently, and why.
+	// Name of the engine: testdata/deviations/<Name>.txt holds what it does differently, and why. An engine over another
+	// one has two names, with a space between them.
 	Name string
+
+	// Without are sessions that are left out, by path, and why.
+	Without map[string]string
 
 	// Open returns an engine that is empty and has its default settings. The engine ends with the test.
 	Open func(t testing.TB) Instance
@@ -108,7 +112,7 @@ func Run(t *testing.T, o Options) {
 		t.Run(w.name, func(t *testing.T) {
 			ran, unrecorded, tooNew := 0, 0, 0
 			for _, s := range sessions {
-				if !w.fits(s) {
+				if !w.fits(s) || o.Without[s.Path] != "" {
 					continue
 				}
 				ran++
