@@ -81,6 +81,7 @@ type Ctx struct {
 
 	zset   zsetScratch
 	stream streamScratch
+	fields fieldScratch
 
 	rows []*Command
 	news news

@@ -144,6 +144,7 @@ func (c *Ctx) release() {
 	c.awaits = awaited{}
 	c.zset.release()
 	c.stream.release()
+	c.fields.release()
 	if cap(c.values) > 1<<16 { // a giant MGET must not pin its scratch for ever
 		c.values, c.entries, c.bools, c.floats, c.num = nil, nil, nil, nil, nil
 	}

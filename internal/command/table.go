@@ -193,6 +193,7 @@ var Commands = newTable(
 	sortCommands,
 	expireCommands,
 	hashCommands,
+	hashExpiryCommands,
 	listCommands,
 	setCommands,
 	zsetCommands,

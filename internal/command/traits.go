@@ -93,14 +93,15 @@ var accesses = byWord(map[string]string{
 		strlen touch type watch xlen zcard`,
 	"not_key":   "spublish ssubscribe sunsubscribe",
 	"RW insert": "append hsetnx linsert lpush lpushx pfadd rpush rpushx sadd xgroup|create xgroup|createconsumer",
-	"RW update": "expire expireat geoadd hmset hset lset persist pexpire pexpireat setrange xack xadd xclaim xgroup|setid xsetid zadd",
+	"RW update": "expire expireat geoadd hexpire hexpireat hmset hpersist hpexpire hpexpireat hset hsetex " +
+		"lset persist pexpire pexpireat setrange xack xadd xclaim xgroup|setid xsetid zadd",
 	"RW access": "pfcount pfdebug",
 	"RW delete": "delex hdel lrem ltrim srem xackdel xautoclaim xdel xdelex xgroup|delconsumer xgroup|destroy xtrim " +
 		"zrem zremrangebylex zremrangebyrank zremrangebyscore",
 	"RM delete": "del unlink",
 	"OW update": "mset msetex psetex restore setex",
 	"OW insert": "msetnx setnx",
-	"RW access delete": `blmpop blpop brpop bzmpop bzpopmax bzpopmin getdel lmpop lpop rpop spop zmpop zpopmax
+	"RW access delete": `blmpop blpop brpop bzmpop bzpopmax bzpopmin getdel hgetdel lmpop lpop rpop spop zmpop zpopmax
 		zpopmin`,
 	"RW access delete;RW insert":      "blmove brpoplpush lmove rpoplpush smove",
 	"RW access insert;RO access":      "pfmerge",

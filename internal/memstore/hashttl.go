@@ -153,7 +153,9 @@ func (h *hash) expiry(s *Store, name []byte) int64 {
 
 // expire is HashKey.Expire for one field.
 func (h *hash) expire(s *Store, name []byte, at, now int64, only keyspace.Condition) keyspace.FieldChange {
-	h.timed(s)
+	if at != keyspace.Never {
+		h.timed(s)
+	}
 	old := h.expiry(s, name)
 	switch {
 	case old == keyspace.NoField:

@@ -95,6 +95,9 @@ var undrawn = map[string]string{
 
 	"xackdel": tooNew, "xdelex": tooNew,
 
+	"hexpire": tooNew, "hexpireat": tooNew, "hexpiretime": tooNew, "hgetdel": tooNew, "hgetex": tooNew, "hpersist": tooNew, "hpexpire": tooNew,
+	"hpexpireat": tooNew, "hpexpiretime": tooNew, "hpttl": tooNew, "hsetex": tooNew, "httl": tooNew,
+
 	"xinfo|consumers": "it tells the clock",
 	"pfselftest":      "it takes Redis a second",
 	"randomkey":       "the answer is random",
