@@ -68,3 +68,20 @@ func ExampleDB_ListenAndServe() {
 		log.Fatal(err)
 	}
 }
+
+func ExampleDB_Namespace() {
+	ctx := context.Background()
+	db, err := redbud.Open(ctx, "memory://")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+	app := db.Namespace("app:")
+	app.Set(ctx, "greeting", "hello", 0)
+	fmt.Println(app.Keys(ctx, "*").Val(), db.Keys(ctx, "*").Val())
+	app.FlushDB(ctx)
+	fmt.Println(db.Exists(ctx, "app:greeting").Val())
+	// Output:
+	// [greeting] [app:greeting]
+	// 0
+}

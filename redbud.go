@@ -71,12 +71,13 @@ func newDB(e engine.Engine, db int) *DB {
 
 // inProcess makes a client that runs its commands on an engine without a network in between.
 func inProcess(e engine.Engine, db int, hub *server.Hub) *DB {
+	o := server.Options{Hub: hub, Databases: max(16, db+1)} // as many as a Redis has, unless it is known to have more
 	c := redis.NewClient(&redis.Options{
 		Addr:     "in process",
 		DB:       db,
 		Protocol: 3,
 		Dialer: func(context.Context, string, string) (net.Conn, error) {
-			return server.Pipe(e, server.Options{Hub: hub}), nil
+			return server.Pipe(e, o), nil
 		},
 
 		// A connection costs little and can't be lost; nothing is gained by waiting for one, nor by trying again.
