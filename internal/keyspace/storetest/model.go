@@ -19,11 +19,12 @@ type value struct {
 	list     []string
 	set      map[string]bool
 	hash     map[string]string
+	times    map[string]int64 // of those fields of the hash that expire
 	zset     map[string]float64
 }
 
 func newValue(typ keyspace.Type) *value {
-	return &value{typ: typ, set: map[string]bool{}, hash: map[string]string{}, zset: map[string]float64{}}
+	return &value{typ: typ, set: map[string]bool{}, hash: map[string]string{}, times: map[string]int64{}, zset: map[string]float64{}}
 }
 
 func (v *value) copy() *value {
@@ -34,6 +35,9 @@ func (v *value) copy() *value {
 	}
 	for f, x := range v.hash {
 		c.hash[f] = x
+	}
+	for f, at := range v.times {
+		c.times[f] = at
 	}
 	for m, score := range v.zset {
 		c.zset[m] = score
@@ -94,12 +98,61 @@ func (v *value) add(delta int64) (int64, error) {
 	return n + delta, nil
 }
 
-// live returns the key of a database that is there at a time, or nil; an expired one goes.
+// putField stores a field of a hash, to expire at a time, Never or KeepTTL.
+func (v *value) putField(field, text string, at int64) {
+	v.hash[field] = text
+	switch at {
+	case keyspace.KeepTTL:
+	case keyspace.Never:
+		delete(v.times, field)
+	default:
+		v.times[field] = at
+	}
+}
+
+// dropField removes a field of a hash.
+func (v *value) dropField(field string) {
+	delete(v.hash, field)
+	delete(v.times, field)
+}
+
+// expireField is HashKey.Expire for one field.
+func (v *value) expireField(field string, at, now int64, only keyspace.Condition) keyspace.FieldChange {
+	text, ok := v.hash[field]
+	old := v.times[field] // 0 is Never
+	switch {
+	case !ok:
+		return keyspace.FieldMissing
+	case at == keyspace.Never && old == keyspace.Never:
+		return keyspace.FieldKept
+	case only == keyspace.IfNever && old != keyspace.Never, only == keyspace.IfExpiring && old == keyspace.Never,
+		only == keyspace.IfLater && (old == keyspace.Never || old >= at), only == keyspace.IfEarlier && old != keyspace.Never && old <= at:
+		return keyspace.FieldKept
+	case at != keyspace.Never && at <= now:
+		v.dropField(field)
+		return keyspace.FieldRemoved
+	}
+	v.putField(field, text, at)
+	return keyspace.FieldChanged
+}
+
+// live returns the key of a database that is there at a time, or nil; an expired one goes, as does a field.
 func (m *model) live(db int, key string, now int64) *value {
 	v := m[db][key]
 	if v != nil && v.expireAt != 0 && v.expireAt <= now {
 		delete(m[db], key)
 		return nil
+	}
+	if v != nil && v.typ == keyspace.Hash {
+		for f, at := range v.times {
+			if at <= now {
+				v.dropField(f)
+			}
+		}
+		if len(v.hash) == 0 {
+			delete(m[db], key)
+			return nil
+		}
 	}
 	return v
 }

@@ -25,6 +25,7 @@ func Run(t *testing.T, open func(t *testing.T) keyspace.Store) {
 		{"wait", waitCases},
 		{"scan", scanCases},
 		{"hash", hashCases},
+		{"fields that expire", hashExpiryCases},
 		{"list", listCases},
 		{"set", setCases},
 		{"sorted set", sortedSetCases},
