@@ -13,15 +13,18 @@ import (
 	"github.com/redbud-go/redbud/internal/command"
 	"github.com/redbud-go/redbud/internal/engine"
 	"github.com/redbud-go/redbud/internal/resp"
+	"github.com/redbud-go/redbud/server"
 )
 
 // lane is the hook of a client that takes the commands it knows. All else goes on to the client's connections: types of
-// replies it can't read, commands that concern the connection, arguments it can't turn into bytes in a pipeline.
+// replies it can't read, commands that concern the connection, arguments it can't turn into bytes in a pipeline; and everything
+// while somebody monitors.
 //
 // go-redis asks a hook again for its functions whenever another hook is added, and for each Conn and Tx made of the client.
 // Then the lane steps aside: the other hook has to see the command, and a Conn's may be in another database or carry WATCH.
 type lane struct {
 	engine engine.Engine
+	hub    *server.Hub
 	db     int
 	closed atomic.Bool
 
@@ -129,7 +132,7 @@ func (l *lane) run(ctx context.Context, t *turn, atomic bool) error {
 }
 
 func (l *lane) process(ctx context.Context, cmd redis.Cmder, next redis.ProcessHook) error {
-	if len(cmd.Args()) == 0 || !readable(cmd) {
+	if len(cmd.Args()) == 0 || !readable(cmd) || l.hub.Monitored() {
 		return next(ctx, cmd)
 	}
 	t := l.take()
@@ -153,7 +156,7 @@ const bound = 256
 func (l *lane) pipeline(ctx context.Context, cmds []redis.Cmder, next redis.ProcessPipelineHook) error {
 	t := l.take()
 	defer l.give(t)
-	if !t.addAll(cmds, (*turn).fits) {
+	if l.hub.Monitored() || !t.addAll(cmds, (*turn).fits) {
 		return next(ctx, cmds)
 	}
 	calls := t.calls
@@ -182,7 +185,7 @@ func (l *lane) transaction(ctx context.Context, cmds []redis.Cmder, next redis.P
 		row, err := command.Commands.Find(t.calls[len(t.calls)-1])
 		return err == nil && row.Flags&command.NoMulti == 0 && t.fits()
 	}
-	if !t.addAll(inner, queues) {
+	if l.hub.Monitored() || !t.addAll(inner, queues) {
 		return next(ctx, cmds)
 	}
 	err := l.run(ctx, t, true)

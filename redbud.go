@@ -91,7 +91,7 @@ func inProcess(e engine.Engine, db int, hub *server.Hub) *DB {
 		ContextTimeoutEnabled:    true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	})
-	l := &lane{engine: e, db: db}
+	l := &lane{engine: e, hub: hub, db: db}
 	c.AddHook(l)
 	return &DB{UniversalClient: c, engine: e, hub: hub, lane: l}
 }

@@ -158,18 +158,23 @@ func (c *conn) enqueue(b []byte) {
 	}
 	c.queue = append(c.queue, b...)
 	c.pending.Store(int64(len(c.queue) - c.sent))
-	if c.overdue() {
-		c.log.Warn("client dropped", "client", c.id, "address", c.addr, "error", errTooSlow)
-		c.kill()
-		return
-	}
-	if !c.writing {
+	if !c.cutOff() && !c.writing {
 		c.post()
 	}
 }
 
 // errTooSlow ends connections that do not take what they subscribed to.
 var errTooSlow = errors.New("more to be sent than client-output-buffer-limit allows")
+
+// cutOff ends the connection if the peer leaves too much in the queue. box.mu is held.
+func (c *conn) cutOff() bool {
+	if !c.overdue() {
+		return false
+	}
+	c.log.Warn("client dropped", "client", c.id, "address", c.addr, "error", errTooSlow)
+	c.kill()
+	return true
+}
 
 // overdue reports whether the peer leaves more in the queue than it may. box.mu is held.
 func (c *conn) overdue() bool {

@@ -232,9 +232,14 @@ func (s *Server) lookAfter() {
 		now, timeout := s.hub.now(), s.timeout.Load()
 		s.each(func(c *conn) {
 			idle := now - c.seen.Load()
+			if c.pending.Load() > 0 {
+				c.box.mu.Lock()
+				c.cutOff()
+				c.box.mu.Unlock()
+			}
 			switch {
 			case c.waiting():
-			case timeout > 0 && idle > timeout:
+			case timeout > 0 && idle > timeout && !c.subscribed.Load(): // who listens has nothing to say
 				c.kill()
 			case idle > int64(silentFor) && c.memory() > silentKeep:
 				c.rouse()

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -55,6 +56,9 @@ func (b *build) binary(race bool) (string, error) {
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
+	if err := b.look(); err != nil {
+		return "", err
+	}
 	args := []string{"build", "-buildvcs=false", "-o", path}
 	cgo := "CGO_ENABLED=0" // as it is shipped
 	if race {
@@ -66,6 +70,17 @@ func (b *build) binary(race bool) (string, error) {
 		return "", fmt.Errorf("build redbud: %w\n%s", err, out)
 	}
 	return path, nil
+}
+
+// look looks at all files that the binary is made of. The go command remembers what a test looked at, and runs it again when
+// one of them has changed.
+func (b *build) look() error {
+	return filepath.WalkDir(filepath.Join("..", ".."), func(path string, d fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") {
+			_, err = os.Stat(path)
+		}
+		return err
+	})
 }
 
 func (b *build) remove() error {
