@@ -84,8 +84,8 @@ var names = namesOf(map[string]Names{
 	"pubsub|shardchannels": {Pattern: 2, Reply: Elements},
 	"pubsub|shardnumsub":   {Words: subWords, Reply: Alternate},
 
-	// They tell of all keys, or all who listen, without a name.
-	"info pubsub|numpat": {},
+	// They concern all that is there, but no key or channel.
+	"info role pubsub|numpat config|get config|set config|resetstat config|rewrite pfselftest": {},
 })
 
 func namesOf(lists map[string]Names) map[string]*Names {
@@ -101,10 +101,11 @@ func namesOf(lists map[string]Names) map[string]*Names {
 // Names are the names that the command's Keys do not tell; nil: there are none.
 func (c *Command) Names() *Names { return c.names }
 
-// NamesKnown reports whether it is known of all names that a call concerns where they stand. It is not of a command that is
-// about keys which it does not name, unless Names says more of it.
+// NamesKnown reports whether it is known of all names that a call concerns where they stand. It is not of a command that names no
+// key and yet may concern some, unless Names says more of it.
 func (c *Command) NamesKnown() bool {
-	return c.names != nil || c.hasKeys() || c.Flags&(AllKeys|PubSub) == 0
+	const mayConcern = AllKeys | PubSub | Write | Admin | Dangerous
+	return c.names != nil || c.hasKeys() || c.Flags&mayConcern == 0
 }
 
 // Each visits the places of the keys of a call.

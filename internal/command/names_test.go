@@ -23,7 +23,7 @@ func TestOnlyWhatConcernsForeignKeysSaysNothingOfNames(t *testing.T) {
 		}
 	})
 	if want := []string{"swapdb"}; !slices.Equal(unknown, want) {
-		t.Errorf("of %v it is not known where names stand, want %v", unknown, want)
+		t.Errorf("of %v it is not known where names stand, want %v: names.go has to say it, or that there are none", unknown, want)
 	}
 }
 

@@ -137,6 +137,24 @@ func TestNamesAreTranslated(t *testing.T) {
 	expect(t, b, "GET k; DBSIZE", `"other"; (integer) 6`)
 }
 
+func TestWithoutAPrefixEverythingIsInTheNamespace(t *testing.T) {
+	e := newMemory(t)
+	expect(t, e, "MSET k 1 l 2; CONFIG SET notify-keyspace-events KA", "OK; OK")
+	all := namespace.New(e, "")
+	var heard ear
+	l := all.Listen(heard.hear)
+	defer l.Close()
+	if err := l.Subscribe(t.Context(), engine.Pattern, names("*")...); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, all, "DBSIZE; GET k; SET k 2; FLUSHDB", `(integer) 2; "1"; OK; OK`)
+	expect(t, e, "DBSIZE", "(integer) 0")
+	want := []string{"pattern * __keyspace@0__:k del", "pattern * __keyspace@0__:k set", "pattern * __keyspace@0__:l del"}
+	if got := heard.all(); !slices.Equal(got, want) {
+		t.Errorf("heard %q, want %q", got, want)
+	}
+}
+
 func TestAStarInThePrefixIsNoStarOfSort(t *testing.T) {
 	e := namespace.New(newMemory(t), "*:")
 	const refused = "(error) ERR patterns of 'SORT' cannot be used in a namespace with a star in its prefix"
