@@ -122,6 +122,7 @@ func (r *run) some() []string {
 func (r *run) forget(key string, v *value) {
 	if v.size() == 0 {
 		delete(r.model[r.db], key)
+		v.expireAt = keyspace.Never // should it be filled again through the same handle
 	} else {
 		r.model[r.db][key] = v
 	}
