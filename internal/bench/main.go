@@ -1,7 +1,7 @@
 // Bench compares redbud serve with redis-server, side by side in one run: throughput and latency by redis-benchmark, and
 // memory per key. It prints Markdown; docs/benchmarks.md holds what it printed.
 //
-//	go run ./internal/bench [-rounds 5] [-pipeline 1,16,64] [-tests get,set] [-seconds 1] [-pin=false] [-memory=false]
+//	go run ./internal/bench [-rounds 5] [-pipeline 1,16,64] [-tests get,set] [-seconds 1] [-pin=false] [-memory=false] [-scenes=false]
 //
 // Both servers run all the time and are measured in turn, A B A B …; what counts is the median of the ratios.
 package main
@@ -26,25 +26,31 @@ import (
 	"github.com/redbud-go/redbud/internal/testenv"
 )
 
-// tests are the standard tests of redis-benchmark, each with about how many requests redis-server does per second with
+// tests are the standard tests of redis-benchmark, and calls of ours that it repeats, each with about how many requests redis-server does per second with
 // pipelines of 1, 16 and 64: from that follows how many to ask for.
 var tests = []struct {
 	name string
 	rate [3]int
+	call string // "": it is one of redis-benchmark's own
 }{
-	{"set", [3]int{100e3, 700e3, 1100e3}},
-	{"get", [3]int{100e3, 800e3, 1200e3}},
-	{"incr", [3]int{100e3, 800e3, 1200e3}},
-	{"lpush", [3]int{100e3, 700e3, 1000e3}},
-	{"rpush", [3]int{100e3, 700e3, 1000e3}},
-	{"lpop", [3]int{100e3, 700e3, 1000e3}},
-	{"rpop", [3]int{100e3, 700e3, 1000e3}},
-	{"sadd", [3]int{100e3, 700e3, 1000e3}},
-	{"hset", [3]int{100e3, 600e3, 900e3}},
-	{"spop", [3]int{100e3, 800e3, 1200e3}},
-	{"zadd", [3]int{100e3, 500e3, 600e3}},
-	{"lrange_100", [3]int{50e3, 90e3, 90e3}},
-	{"mset", [3]int{80e3, 150e3, 160e3}},
+	{"set", [3]int{100e3, 700e3, 1100e3}, ""},
+	{"get", [3]int{100e3, 800e3, 1200e3}, ""},
+	{"incr", [3]int{100e3, 800e3, 1200e3}, ""},
+	{"lpush", [3]int{100e3, 700e3, 1000e3}, ""},
+	{"rpush", [3]int{100e3, 700e3, 1000e3}, ""},
+	{"lpop", [3]int{100e3, 700e3, 1000e3}, ""},
+	{"rpop", [3]int{100e3, 700e3, 1000e3}, ""},
+	{"sadd", [3]int{100e3, 700e3, 1000e3}, ""},
+	{"hset", [3]int{100e3, 600e3, 900e3}, ""},
+	{"spop", [3]int{100e3, 800e3, 1200e3}, ""},
+	{"zadd", [3]int{100e3, 500e3, 600e3}, ""},
+	{"lrange_100", [3]int{50e3, 90e3, 90e3}, ""},
+	{"mset", [3]int{80e3, 150e3, 160e3}, ""},
+	{"xadd", [3]int{100e3, 500e3, 600e3}, "XADD stream * field __rand_int__"},
+	{"setbit", [3]int{100e3, 700e3, 1000e3}, "SETBIT bits:__rand_int__ 77 1"},
+	{"pfadd", [3]int{100e3, 700e3, 1000e3}, "PFADD visitors __rand_int__"},
+	{"geoadd", [3]int{100e3, 400e3, 500e3}, "GEOADD places 13.__rand_int__ 38.__rand_int__ place:__rand_int__"},
+	{"geosearch", [3]int{50e3, 80e3, 80e3}, "GEOSEARCH places FROMLONLAT 13.05 38.05 BYRADIUS 500 m"},
 }
 
 // server is one of the two that are compared.
@@ -64,6 +70,7 @@ type options struct {
 	tests     []string
 	seconds   float64
 	pin       bool
+	scenes    bool
 }
 
 func main() {
@@ -77,10 +84,11 @@ func run() error {
 	var o options
 	flag.IntVar(&o.rounds, "rounds", 5, "how often each test runs on each server")
 	pipelines := flag.String("pipeline", "1,16,64", "pipeline depths")
-	names := flag.String("tests", "", "tests of redis-benchmark; default all thirteen")
+	names := flag.String("tests", "", "names of tests; default all")
 	flag.Float64Var(&o.seconds, "seconds", 1, "about how long redis-server takes for one test")
 	flag.BoolVar(&o.pin, "pin", true, "servers on core 0, redis-benchmark on core 1 (Linux)")
 	memory := flag.Bool("memory", true, "measure memory per key too")
+	flag.BoolVar(&o.scenes, "scenes", true, "measure what takes several connections too")
 	flag.Parse()
 	for p := range strings.SplitSeq(*pipelines, ",") {
 		n, err := strconv.Atoi(p)
@@ -197,6 +205,37 @@ func compareSpeed(binary string, o options) error {
 		}
 		fmt.Printf("| **geometric mean** | | | **%.2f** | least %.2f | **%.2f**, most %.2f |\n\n", geomean(all), slices.Min(all), geomean(late), slices.Max(late))
 	}
+	if o.scenes {
+		return compareScenes(both, o)
+	}
+	return nil
+}
+
+// compareScenes plays each scene on both servers in turn. This process is the client.
+func compareScenes(both [2]*server, o options) error {
+	if o.pin {
+		if out, err := exec.Command("taskset", "-acp", "1", strconv.Itoa(os.Getpid())).CombinedOutput(); err != nil {
+			return fmt.Errorf("pin the client: %w: %s", err, out)
+		}
+	}
+	fmt.Print("### Several connections\n\n| scene | redis-server, a second | redbud, a second | ratio | spread |\n|---|---|---|---|---|\n")
+	for _, scene := range scenes {
+		var ratios []float64
+		var rates [2][]float64
+		for range o.rounds {
+			for i, s := range both {
+				rate, err := scene.play(s.addr, o.seconds)
+				if err != nil {
+					return fmt.Errorf("%s on %s: %w", scene.name, s.name, err)
+				}
+				rates[i] = append(rates[i], rate)
+			}
+			n := len(rates[0]) - 1
+			ratios = append(ratios, rates[0][n]/rates[1][n])
+		}
+		fmt.Printf("| %s | %.0f | %.0f | %.2f | %.2f to %.2f |\n", scene.name, median(rates[1]), median(rates[0]), median(ratios), slices.Min(ratios), slices.Max(ratios))
+	}
+	fmt.Println()
 	return nil
 }
 
@@ -239,7 +278,14 @@ func (s *server) benchmark(name string, pipeline, n int, o options) (sample, err
 		return sample{}, err
 	}
 	cmd := pinned(o, 1, "redis-benchmark", "-h", host, "-p", port, "-c", "50", "-r", "100000", "-n", strconv.Itoa(n),
-		"-P", strconv.Itoa(pipeline), "-t", name, "--csv")
+		"-P", strconv.Itoa(pipeline), "--csv")
+	for _, t := range tests {
+		if t.name == name && t.call != "" {
+			cmd.Args = append(cmd.Args, strings.Fields(t.call)...)
+		} else if t.name == name {
+			cmd.Args = append(cmd.Args, "-t", name)
+		}
+	}
 	out, err := cmd.Output()
 	if err != nil {
 		return sample{}, fmt.Errorf("redis-benchmark -t %s on %s: %w", name, s.name, err)
