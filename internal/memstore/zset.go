@@ -130,6 +130,21 @@ func (z *zset) countBefore(s *Store, before func(member []byte, score float64) b
 	return n
 }
 
+// countBelow is countBefore by the scores alone, which needs no look at the members.
+func (z *zset) countBelow(below func(score float64) bool) (n int) {
+	if z.dict != nil {
+		return z.order.rank(func(it ranked) bool { return below(it.score) })
+	}
+	for off := 0; off < len(z.packed.buf); n++ {
+		_, v, next := z.packed.at(off)
+		if !below(scoreOf(v)) {
+			return n
+		}
+		off = next
+	}
+	return n
+}
+
 // span turns a range into ranks from the lowest member, both included; none are in it if from is greater than to.
 func (z *zset) span(s *Store, r *keyspace.Range) (from, to int) {
 	n := z.len()
@@ -144,12 +159,8 @@ func (z *zset) span(s *Store, r *keyspace.Range) (from, to int) {
 		}
 		return from, to
 	case keyspace.ByScore:
-		from = z.countBefore(s, func(_ []byte, score float64) bool {
-			return score < r.Min || r.MinOpen && score == r.Min
-		})
-		to = z.countBefore(s, func(_ []byte, score float64) bool {
-			return score < r.Max || !r.MaxOpen && score == r.Max
-		})
+		from = z.countBelow(func(score float64) bool { return score < r.Min || r.MinOpen && score == r.Min })
+		to = z.countBelow(func(score float64) bool { return score < r.Max || !r.MaxOpen && score == r.Max })
 	case keyspace.ByLex:
 		if !r.MinFree {
 			from = z.countBefore(s, func(member []byte, _ float64) bool {
