@@ -37,7 +37,7 @@ func cut(b []byte) (reply, rest []byte, err error) {
 			if n < 0 {
 				continue
 			}
-			if len(rest) < n+2 {
+			if len(rest)-2 < n {
 				return nil, nil, errCut
 			}
 			rest = rest[n+2:]
