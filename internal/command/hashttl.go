@@ -50,13 +50,11 @@ var hashExpiryCommands = []*Command{
 
 const (
 	errFieldsPlace    = Refusal("ERR Mandatory argument FIELDS is missing or not at the right position")
-	errFieldsMissing  = Refusal("ERR missing FIELDS argument")
 	errFieldsNumber   = Refusal("ERR Number of fields must be a positive integer")
 	errFieldsCount    = Refusal("ERR Parameter `numFields` should be greater than 0")
 	errFieldsMatch    = Refusal("ERR The `numfields` parameter must match the number of arguments")
 	errFieldsInvalid  = Refusal("ERR invalid number of fields")
 	errFieldTime      = Refusal("ERR invalid expire time, must be >= 0")
-	errFieldNoTime    = Refusal("ERR missing expire time")
 	errFieldCondition = Refusal("ERR Only one of FXX or FNX arguments can be specified")
 	errFieldExpiry    = Refusal("ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified")
 )
@@ -344,7 +342,8 @@ type setExOptions struct {
 }
 
 func (c *Ctx) setExOptions() (o setExOptions, err error) {
-	for i := 2; i < len(c.Args); i++ {
+	// A call has six words at least, which is one more than the options have: FIELDS comes, or something is refused.
+	for i := 2; ; i++ {
 		unit, base, timed := c.fieldTimeWord(i)
 		switch {
 		case c.is(i, "fields"):
@@ -352,8 +351,6 @@ func (c *Ctx) setExOptions() (o setExOptions, err error) {
 			return o, c.fieldPairs(i)
 		case (timed || c.is(i, "keepttl")) && o.expires:
 			return o, errFieldExpiry
-		case timed && i == len(c.Args)-1:
-			return o, errFieldNoTime
 		case timed:
 			i++
 			if o.at, err = c.fieldTime(i, unit, base); err != nil {
@@ -372,7 +369,6 @@ func (c *Ctx) setExOptions() (o setExOptions, err error) {
 			return o, Refusal("ERR unknown argument: " + string(c.Args[i]))
 		}
 	}
-	return o, errFieldsMissing
 }
 
 // fieldPairs checks FIELDS, which is word i, the number behind it and the fields with their values, which end the call.

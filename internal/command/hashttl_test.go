@@ -311,6 +311,8 @@ func TestCommandsOfFieldsRefuseInTheWordsOfRedis(t *testing.T) {
 		{"HSETEX h FXX EX 1 EX", either},
 		{"HSETEX h FXX EX 1 FXX", "-ERR Only one of FXX or FNX arguments can be specified"},
 		{"HSETEX h EX 1 FXX FOO", "-ERR unknown argument: FOO"},
+		{"HSETEX h FXX EX 1 x y", "-ERR unknown argument: x"},
+		{"HSETEX h FXX EX 1 FIELDS", "-ERR wrong number of arguments for 'hsetex' command"},
 		{"HSETEX h FXX FIELDS 1 a", "-ERR wrong number of arguments for 'hsetex' command"},
 		{"HSETEX h FIELDS 0 a 1", "-ERR invalid number of fields"},
 		{"HSETEX h FIELDS 2 a 1", "-ERR wrong number of arguments for 'hsetex' command"},

@@ -2,8 +2,8 @@
 // so that the garbage collector has next to nothing to look at, however many keys there are.
 //
 // From the bottom up: arena.go (blocks), table.go (finding blocks by key), block.go (what a block holds), packed.go and
-// dict.go (small and large collections of fields), list.go, ranktree.go and zset.go, streamrun.go, idlist.go, stream.go and
-// streamgroup.go; on top store.go and tx.go.
+// dict.go (small and large collections of fields), hash.go and hashttl.go, set.go, list.go, ranktree.go and zset.go, streamrun.go,
+// idlist.go, stream.go and streamgroup.go; on top store.go and tx.go.
 package memstore
 
 import (

@@ -1,6 +1,10 @@
 package memstore
 
-import "github.com/redbud-go/redbud/internal/keyspace"
+import (
+	"math"
+
+	"github.com/redbud-go/redbud/internal/keyspace"
+)
 
 // hash is the collection of a hash.
 type hash struct {
@@ -71,7 +75,7 @@ func (k *hashKey) Len() (int, error) {
 	if k.hash == nil {
 		return 0, nil
 	}
-	return k.hash.len(), nil
+	return k.hash.count(), nil
 }
 
 func (k *hashKey) Get(names, dst [][]byte) ([][]byte, error) {
@@ -122,7 +126,7 @@ func (k *hashKey) wrote() {
 	if k.hash.times != nil {
 		k.t.mark(k.key, k.t.s.hash(k.key), k.hash)
 	}
-	if k.t.wrote(k.key, k.hash.len()) {
+	if k.t.wrote(k.key, k.hash.count()) {
 		k.hash = nil
 	}
 }
@@ -166,7 +170,7 @@ func (k *hashKey) EachExpiry(f func(field, value []byte, at int64)) error {
 
 func (k *hashKey) Each(f func(field, value []byte)) error {
 	if k.hash != nil {
-		k.hash.each(k.t.s, k.hash.bare(f))
+		k.hash.each(k.t.s, f)
 	}
 	return nil
 }
@@ -175,12 +179,17 @@ func (k *hashKey) Scan(cursor uint64, count int, f func(field, value []byte)) (u
 	if k.hash == nil {
 		return 0, nil
 	}
-	return k.hash.scan(k.t.s, cursor, count, k.hash.bare(f)), nil
+	return k.hash.scan(k.t.s, cursor, count, f), nil
 }
 
 func (k *hashKey) Random(n int, f func(field, value []byte)) error {
-	if k.hash != nil {
-		k.hash.random(k.t.s, n, k.hash.bare(f))
+	if k.hash == nil {
+		return nil
 	}
+	if k.hash.overdue() { // to draw with equal chance from the others
+		k.hash.purge(k.t.s, math.MaxInt)
+		k.t.mark(k.key, k.t.s.hash(k.key), k.hash)
+	}
+	k.hash.random(k.t.s, n, k.hash.bare(f))
 	return nil
 }

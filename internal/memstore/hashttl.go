@@ -7,16 +7,20 @@ import (
 )
 
 // fieldTimes is what a hash keeps once a field of it is to expire. From then on, a value that is packed begins with the time, in
-// timeBytes. In a table the blocks of such fields have it, and a tree has them in order. Fields that have expired are removed when
-// the key is looked up, so that nobody else needs to know.
+// timeBytes. In a table the blocks of such fields have it, and a tree has them in order.
+//
+// Fields that have expired are missing from the time on at which the key is looked up, or the sweeper looks at it. Those of a packed
+// hash are removed then, and a hash that has no others; those of a table a few at a time, since they may be millions.
 type fieldTimes struct {
 	next  int64    // no field expires before; endless: none does
+	past  int64    // what is to expire by then is missing, though it may still be there
 	order rankTree // of the blocks in a table that expire; their score is the time, which a float holds exactly up to 2^53
 }
 
 const (
 	timeBytes = 8
 	endless   = math.MaxInt64
+	purgeMost = 256 // fields that are removed at once
 )
 
 func timeOf(packed []byte) int64 { return int64(le.Uint64(packed)) }
@@ -48,11 +52,55 @@ func (h *hash) bare(f func(name, value []byte)) func(name, value []byte) {
 
 // value is get without the time.
 func (h *hash) value(s *Store, name []byte) (value []byte, ok bool) {
-	value, ok = h.get(s, name)
-	if ok && h.times != nil && h.dict == nil {
-		value = value[timeBytes:]
+	if h.times == nil {
+		return h.get(s, name)
 	}
-	return value, ok
+	if h.dict == nil {
+		if value, ok = h.get(s, name); ok {
+			value = value[timeBytes:]
+		}
+		return value, ok
+	}
+	r := h.dict.find(&s.arena, s.hash(name), name)
+	if r == 0 || h.missing(s, r) {
+		return nil, false
+	}
+	return valueOf(s.arena.block(r)), true
+}
+
+// missing reports whether a block of the table is of a field that has expired.
+func (h *hash) missing(s *Store, r ref) bool {
+	at := expireOf(s.arena.block(r))
+	return at != keyspace.Never && at <= h.times.past
+}
+
+// overdue reports whether fields are there that are missing.
+func (h *hash) overdue() bool {
+	return h.times != nil && h.times.order.n > 0 && h.times.order.root.first().score <= float64(h.times.past)
+}
+
+// count is how many fields there are that are not missing.
+func (h *hash) count() int {
+	n := h.len()
+	if h.overdue() {
+		n -= h.expired(h.times.past)
+	}
+	return n
+}
+
+// expired is how many of the fields that are there are to expire by a time.
+func (h *hash) expired(until int64) (n int) {
+	if h.dict != nil {
+		return h.times.order.rank(func(it ranked) bool { return it.score <= float64(until) })
+	}
+	h.packed.each(func(_, v []byte) { n += btoi(timeOf(v) != keyspace.Never && timeOf(v) <= until) })
+	return n
+}
+
+// soon notes that a field is to expire, at a time yet to come.
+func (h *hash) soon(at int64) {
+	h.times.next = min(h.times.next, at)
+	h.times.past = min(h.times.past, at-1) // should the clock have been set back
 }
 
 // put stores a field that expires at a time, never, or when it did.
@@ -64,7 +112,7 @@ func (h *hash) put(s *Store, name, value []byte, at int64, limits *keyspace.Limi
 		h.timed(s)
 	}
 	if at > 0 {
-		h.times.next = min(h.times.next, at)
+		h.soon(at)
 	}
 	if h.dict == nil {
 		off, next, old := h.packed.find(name)
@@ -83,15 +131,16 @@ func (h *hash) put(s *Store, name, value []byte, at int64, limits *keyspace.Limi
 	}
 	sum := s.hash(name)
 	old := h.dict.find(&s.arena, sum, name)
+	added = old == 0 || h.missing(s, old)
 	switch {
 	case at != keyspace.KeepTTL:
-	case old != 0:
-		at = expireOf(s.arena.block(old))
-	default:
+	case added:
 		at = keyspace.Never
+	default:
+		at = expireOf(s.arena.block(old))
 	}
 	h.file(s, name, sum, old, value, at)
-	return old == 0
+	return added
 }
 
 // file stores a field in the table, in place of the block old, which is 0 for a new one.
@@ -126,7 +175,9 @@ func (h *hash) unpack(s *Store) {
 func (h *hash) delete(s *Store, name []byte) bool {
 	if h.times != nil && h.dict != nil {
 		if r := h.dict.find(&s.arena, s.hash(name), name); r != 0 {
+			missing := h.missing(s, r)
 			h.forget(s, r)
+			return h.fields.delete(s, name) && !missing
 		}
 	}
 	return h.fields.delete(s, name)
@@ -136,7 +187,7 @@ func (h *hash) delete(s *Store, name []byte) bool {
 func (h *hash) expiry(s *Store, name []byte) int64 {
 	if h.dict != nil {
 		r := h.dict.find(&s.arena, s.hash(name), name)
-		if r == 0 {
+		if r == 0 || h.times != nil && h.missing(s, r) {
 			return keyspace.NoField
 		}
 		return expireOf(s.arena.block(r))
@@ -167,7 +218,7 @@ func (h *hash) expire(s *Store, name []byte, at, now int64, only keyspace.Condit
 		return keyspace.FieldRemoved
 	}
 	if at != keyspace.Never {
-		h.times.next = min(h.times.next, at)
+		h.soon(at)
 	}
 	if h.dict == nil {
 		_, _, v := h.packed.find(name)
@@ -185,7 +236,9 @@ func (h *hash) eachExpiry(s *Store, f func(name, value []byte, at int64)) {
 	case h.dict != nil:
 		h.dict.each(func(r ref) {
 			b := s.arena.block(r)
-			f(nameOf(b), valueOf(b), expireOf(b))
+			if h.times == nil || !h.missing(s, r) {
+				f(nameOf(b), valueOf(b), expireOf(b))
+			}
 		})
 	case h.times != nil:
 		h.packed.each(func(name, v []byte) { f(name, v[timeBytes:], timeOf(v)) })
@@ -194,15 +247,44 @@ func (h *hash) eachExpiry(s *Store, f func(name, value []byte, at int64)) {
 	}
 }
 
-// purge removes fields that have expired, about so many at most, and returns how many.
-func (h *hash) purge(s *Store, now int64, most int) (n int) {
-	h.times.next, n = endless, 0
+// each visits all fields.
+func (h *hash) each(s *Store, f func(name, value []byte)) {
+	if h.overdue() {
+		h.eachExpiry(s, func(name, value []byte, _ int64) { f(name, value) })
+		return
+	}
+	h.fields.each(s, h.bare(f))
+}
+
+// scan is that of fields.
+func (h *hash) scan(s *Store, cursor uint64, count int, f func(name, value []byte)) uint64 {
+	if !h.overdue() {
+		return h.fields.scan(s, cursor, count, h.bare(f))
+	}
+	return h.dict.scan(cursor, count, func(r ref) {
+		if b := s.arena.block(r); !h.missing(s, r) {
+			f(nameOf(b), valueOf(b))
+		}
+	})
+}
+
+// hide makes fields that have expired missing, and reports whether there are any that were not.
+func (h *hash) hide(now int64) bool {
+	old := h.expired(h.times.past)
+	h.times.past = max(h.times.past, now)
+	return h.expired(h.times.past) > old
+}
+
+// purge removes fields that are missing, in a table so many at most, and returns how many.
+func (h *hash) purge(s *Store, most int) (n int) {
+	past := h.times.past
+	h.times.next = endless
 	if h.dict == nil {
 		buf, kept := h.packed.buf, 0
 		for off := 0; off < len(buf); {
 			_, v, next := h.packed.at(off)
 			switch at := timeOf(v); {
-			case at != keyspace.Never && at <= now:
+			case at != keyspace.Never && at <= past:
 				n++
 			case at != keyspace.Never:
 				h.times.next = min(h.times.next, at)
@@ -217,7 +299,7 @@ func (h *hash) purge(s *Store, now int64, most int) (n int) {
 	}
 	for order := &h.times.order; order.n > 0; n++ {
 		first := order.root.first()
-		if first.score > float64(now) || n >= most {
+		if first.score > float64(past) || n >= most {
 			h.times.next = int64(first.score)
 			break
 		}
@@ -227,32 +309,14 @@ func (h *hash) purge(s *Store, now int64, most int) (n int) {
 }
 
 // spent reports whether all fields have expired.
-func (h *hash) spent(now int64) bool {
-	if h.times.next > now {
-		return false
-	}
-	spent := true
-	if h.dict == nil {
-		h.packed.each(func(_, v []byte) { spent = spent && timeOf(v) != keyspace.Never && timeOf(v) <= now })
-		return spent
-	}
-	last := h.times.order.n - 1
-	if last != h.dict.n-1 {
-		return false
-	}
-	h.times.order.visit(last, last, func(it ranked) bool {
-		spent = it.score <= float64(now)
-		return false
-	})
-	return spent
-}
+func (h *hash) spent(now int64) bool { return h.times.next <= now && h.expired(now) == h.len() }
 
 func (h *hash) copy(s *Store) object {
 	c := &hash{fields: h.fields.copy(s)}
 	if h.times == nil {
 		return c
 	}
-	c.times = &fieldTimes{next: h.times.next}
+	c.times = &fieldTimes{next: h.times.next, past: h.times.past}
 	if c.dict != nil {
 		c.dict.each(func(r ref) {
 			if at := expireOf(s.arena.block(r)); at != keyspace.Never {
@@ -280,15 +344,23 @@ func (t *tx) mark(key []byte, sum uint64, h *hash) {
 	t.index(key, sum, r, was, b[1])
 }
 
-// purge removes fields that have expired, about so many at most, of the hash at a key, and the key with the last of them. It
-// returns how many.
+// purge makes fields of the hash at a key that have expired missing, and removes so many at most of a table, or the key if it has no
+// others. It returns how many are removed.
 func (t *tx) purge(key []byte, sum uint64, h *hash, most int) (n int) {
-	n = h.purge(t.s, t.now, most)
-	t.mark(key, sum, h)
-	if n == 0 {
-		return 0
+	fresh, gone := h.hide(t.now), h.spent(t.now)
+	if gone {
+		n = h.len()
+		t.remove(key, sum)
+	} else {
+		n = h.purge(t.s, most)
+		t.mark(key, sum, h)
 	}
-	gone := t.wrote(key, h.len())
+	if !fresh {
+		return n // it was told when they became missing
+	}
+	if !gone {
+		t.s.changed(t.number, key)
+	}
 	if t.observer != nil {
 		t.observer.Note(t.number, key, "hexpired")
 		if gone {

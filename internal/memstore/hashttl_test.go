@@ -75,9 +75,10 @@ func (m *timedModel) check(t *rapid.T) {
 				expire++
 			}
 		})
-		if h.len() != len(got) {
-			t.Fatalf("%s counts %d fields, visits %d", key, h.len(), len(got))
+		if h.count() != len(got) {
+			t.Fatalf("%s counts %d fields, visits %d", key, h.count(), len(got))
 		}
+		expire += h.len() - h.count()
 		maps.DeleteFunc(got, func(_ string, f timedField) bool { return f.at != 0 && f.at <= m.now })
 		if live := m.live(key); !maps.Equal(got, live) {
 			t.Fatalf("%s holds %v, want %v", key, got, want)
@@ -148,6 +149,17 @@ func TestFieldsExpireAsThoseOfAMap(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"":    m.check,
 			"set": set, "set more": set, "set even more": set,
+			"set many": func(t *rapid.T) {
+				k, n, at := key.Draw(t, "key"), rapid.IntRange(1, 4*purgeMost).Draw(t, "fields"), soon(t)
+				m.live(k)
+				m.tx(t, func(tx keyspace.Tx) {
+					h, _ := tx.Hash([]byte(k))
+					for i := range n {
+						_, _ = h.Set([][]byte{fmt.Append(nil, i), nil}, at)
+						m.hashes[k][fmt.Sprint(i)] = timedField{"", at}
+					}
+				})
+			},
 			"expire": expire, "expire more": expire,
 			"delete": func(t *rapid.T) {
 				k, f := key.Draw(t, "key"), name.Draw(t, "name")
@@ -203,8 +215,8 @@ func TestFieldsExpireAsThoseOfAMap(t *testing.T) {
 							t.Fatalf("value of %s is %q", f, v)
 						}
 					})
-					_, _ = h.Scan(0, 1000, func(f, _ []byte) { scanned = append(scanned, string(f)) })
-					_ = h.Random(1000, func(f, _ []byte) { drawn = append(drawn, string(f)) })
+					_, _ = h.Scan(0, 10_000, func(f, _ []byte) { scanned = append(scanned, string(f)) })
+					_ = h.Random(10_000, func(f, _ []byte) { drawn = append(drawn, string(f)) })
 					for _, got := range [][]string{visited, scanned, drawn} {
 						if slices.Sort(got); n != len(live) || !slices.Equal(got, live) {
 							t.Fatalf("%d fields, %q, want %q", n, got, live)
@@ -214,7 +226,7 @@ func TestFieldsExpireAsThoseOfAMap(t *testing.T) {
 			},
 		})
 		m.now += 1000
-		for range 10 {
+		for range 20 {
 			s.sweepFields(0)
 		}
 		m.check(t)
@@ -267,36 +279,111 @@ func TestFieldsThatNobodyAsksForAreSwept(t *testing.T) {
 				t.Errorf("%d fields are left", n)
 			}
 		})
-		if told["del"] != hashes || told["hexpired"] < hashes+fields/sweepHash || told["expired"] != 0 {
+		if told["del"] != hashes || told["hexpired"] != hashes+1 || told["expired"] != 0 {
 			t.Errorf("told %v", told)
 		}
 	})
 }
 
-func TestTheSweeperTakesSmallSteps(t *testing.T) {
+func TestExpiredFieldsAreMissingAtOnceAndRemovedInSmallSteps(t *testing.T) {
 	s := New(Options{})
 	defer s.Close()
 	s.now = func() int64 { return 3000 }
-	const fields = 5000
+	told := notes{}
+	s.Observe(told)
+	const fields = 20 * purgeMost
 	h := &hash{}
 	inTx(t, s, func(tx keyspace.Tx) {
 		k, _ := tx.Hash([]byte("h"))
+		_, _ = k.Set([][]byte{[]byte("stays"), []byte("v")}, keyspace.Never)
 		for i := range fields {
 			_, _ = k.Set([][]byte{fmt.Append(nil, i), nil}, 2000)
 		}
 		h = k.(*hashKey).hash
 	})
-	steps := 0
-	for left := fields; left > 0; steps++ {
-		s.sweepFields(0)
-		if n := h.len(); left-n > sweepHash || n >= left {
-			t.Fatalf("a step removes %d fields", left-n)
-		} else {
-			left = n
+	at3000 := func(f func(tx keyspace.Tx, k keyspace.HashKey)) {
+		tx, err := s.Begin(t.Context(), keyspace.Access{Now: 3000, Write: true})
+		if err != nil {
+			t.Fatal(err)
 		}
+		defer tx.Rollback()
+		k, err := tx.Hash([]byte("h"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f(tx, k)
 	}
-	if want := (fields + sweepHash - 1) / sweepHash; steps != want {
-		t.Errorf("%d steps, want %d", steps, want)
+	gone := []byte(fmt.Sprint(fields - 1))
+	left := fields + 1
+	clear(told)
+	for range 5 {
+		s.sweepFields(0)
+		at3000(func(tx keyspace.Tx, k keyspace.HashKey) {
+			if n, _ := k.Len(); n != 1 {
+				t.Fatalf("%d fields count", n)
+			}
+			if v, _ := k.Get([][]byte{gone, []byte("stays")}, nil); v[0] != nil || v[1] == nil {
+				t.Fatalf("values are %q", v)
+			}
+			if at, _ := k.ExpireTimes([][]byte{gone}, nil); at[0] != keyspace.NoField {
+				t.Fatalf("a missing field expires at %d", at[0])
+			}
+			_ = k.Each(func(name, _ []byte) {
+				if string(name) != "stays" {
+					t.Fatalf("%s is visited", name)
+				}
+			})
+			_, _ = k.Scan(0, 1<<20, func(name, _ []byte) {
+				if string(name) != "stays" {
+					t.Fatalf("%s is visited", name)
+				}
+			})
+		})
+		n := h.len()
+		if left-n != 2*purgeMost {
+			t.Fatalf("the sweeper and a call remove %d fields", left-n)
+		}
+		left = n
+	}
+	if told["hexpired"] != 1 || told[""] != 1 {
+		t.Errorf("told %v", told)
+	}
+	at3000(func(_ keyspace.Tx, k keyspace.HashKey) {
+		if n, _ := k.Set([][]byte{gone, []byte("back")}, keyspace.KeepTTL); n != 1 {
+			t.Errorf("a missing field is not new")
+		}
+		if at, _ := k.ExpireTimes([][]byte{gone}, nil); at[0] != keyspace.Never {
+			t.Errorf("a new field expires at %d", at[0])
+		}
+		if n, _ := k.Delete([][]byte{[]byte("4000"), []byte("4001"), gone}); n != 1 {
+			t.Errorf("%d fields are deleted", n)
+		}
+		_ = k.Random(-10, func(name, _ []byte) {
+			if string(name) != "stays" {
+				t.Errorf("%s is drawn", name)
+			}
+		})
+	})
+	if h.len() != 1 || s.dbs[0].fields.n != 0 {
+		t.Errorf("%d fields are left, %d hashes with times", h.len(), s.dbs[0].fields.n)
+	}
+	inTx(t, s, func(tx keyspace.Tx) { // the clock may be set back
+		k, _ := tx.Hash([]byte("h"))
+		for i := range fields {
+			_, _ = k.Set([][]byte{fmt.Append(nil, i), nil}, 2000)
+		}
+		if n, _ := k.Len(); n != fields+1 {
+			t.Errorf("%d fields are there", n)
+		}
+	})
+	at3000(func(tx keyspace.Tx, k keyspace.HashKey) {
+		_, _ = k.Delete([][]byte{[]byte("stays")})
+		if e, _ := tx.Entries([][]byte{[]byte("h")}, nil); e[0].Type != keyspace.None {
+			t.Error("a hash of missing fields is a key")
+		}
+	})
+	if s.Bytes() != 0 {
+		t.Errorf("%d bytes are left", s.Bytes())
 	}
 }
 

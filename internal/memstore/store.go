@@ -71,7 +71,6 @@ const (
 	sweepEvery = 100 * time.Millisecond
 	sweepBatch = 64  // keys looked at while the lock is held, which others wait for
 	sweepMost  = 256 // batches in a row
-	sweepHash  = 256 // fields removed while the lock is held
 )
 
 // New returns an empty store.
@@ -217,7 +216,7 @@ func (s *Store) sweepFields(db int) (more bool) {
 			due = append(due, append([]byte(nil), nameOf(b)...))
 		}
 	})
-	quota := sweepHash
+	quota := purgeMost
 	for _, key := range due {
 		sum := s.hash(key)
 		b := s.arena.block(d.keys.find(&s.arena, sum, key))

@@ -142,7 +142,10 @@ func (t *tx) live(key []byte, h uint64, r ref) bool {
 		return true
 	}
 	x := t.s.object(b).(*hash)
-	return x.times.next > t.now || t.purge(key, h, x, math.MaxInt) == 0 || x.len() > 0
+	if x.times.next <= t.now {
+		t.purge(key, h, x, purgeMost)
+	}
+	return x.len() > 0
 }
 
 // use is lookup that counts as an access.
