@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/redbud-go/redbud/internal/resp"
 )
 
 // reply reads RESP3 replies, and the RESP2 forms that commands keep.
@@ -23,7 +25,8 @@ func readable(cmd redis.Cmder) bool {
 	case *redis.StringCmd, *redis.StatusCmd, *redis.IntCmd, *redis.BoolCmd, *redis.FloatCmd, *redis.SliceCmd,
 		*redis.StringSliceCmd, *redis.IntSliceCmd, *redis.FloatSliceCmd, *redis.BoolSliceCmd, *redis.MapStringStringCmd,
 		*redis.StringStructMapCmd, *redis.ZSliceCmd, *redis.KeyValueSliceCmd, *redis.ScanCmd, *redis.KeyValuesCmd,
-		*redis.ZSliceWithKeyCmd, *redis.RankWithScoreCmd, *redis.TimeCmd, *redis.Cmd:
+		*redis.ZSliceWithKeyCmd, *redis.RankWithScoreCmd, *redis.TimeCmd, *redis.Cmd,
+		*redis.RawCmd:
 		return true
 	case *redis.DurationCmd:
 		return precision(cmd) != 0
@@ -101,6 +104,13 @@ func (r *reply) intoRare(cmd redis.Cmder) error {
 		return nil
 	case *redis.Cmd:
 		return set(cmd.SetVal)(r.any())
+	case *redis.RawCmd:
+		_, rest, err := resp.DecodeValue(r.rest)
+		if err == nil {
+			cmd.SetVal(bytes.Clone(r.rest[:len(r.rest)-len(rest)]))
+			r.rest = rest
+		}
+		return err
 	case *redis.ScanCmd:
 		if err := r.fixed(2); err != nil {
 			return err

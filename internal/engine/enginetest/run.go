@@ -28,6 +28,10 @@ type Options struct {
 
 	// Serve puts a server in front of an engine. It ends with the test. Default: the ways that need one are left out.
 	Serve func(t testing.TB, e engine.Engine) Front
+
+	// Client gives a client of an engine: a function that makes a call and returns the reply as RESP3. It ends with the
+	// test. With it the sessions run through the client alone.
+	Client func(t testing.TB, e engine.Engine) func(call [][]byte) ([]byte, error)
 }
 
 // Front is how one connects to a server.
@@ -52,12 +56,13 @@ var Embedded = Version{7, 2}
 
 // way is a way to run a session.
 type way struct {
-	name  string
-	proto int
-	wire  bool // through a server; otherwise straight into the engine
-	pipe  bool // through a connection within the process; otherwise TCP
-	exec  bool // each call a transaction of its own
-	batch bool // all that one client says in a row at once; otherwise call by call
+	name   string
+	proto  int
+	wire   bool // through a server; otherwise straight into the engine
+	pipe   bool // through a connection within the process; otherwise TCP
+	client bool // through a client, that chooses its way itself
+	exec   bool // each call a transaction of its own
+	batch  bool // all that one client says in a row at once; otherwise call by call
 }
 
 var ways = []way{
@@ -69,6 +74,7 @@ var ways = []way{
 	{name: "pipeline", proto: 2, wire: true, batch: true},
 	{name: "exec", proto: 2, wire: true, exec: true},
 	{name: "pipe", proto: 3, wire: true, pipe: true},
+	{name: "client", proto: 3, client: true},
 }
 
 // fits is the table of what runs in which way: a session whose calls concern the connection needs one, cannot be put
@@ -106,7 +112,7 @@ func Run(t *testing.T, o Options) {
 		t.Fatal(err)
 	}
 	for _, w := range ways {
-		if w.wire && o.Serve == nil {
+		if w.wire && o.Serve == nil || w.client != (o.Client != nil) {
 			continue
 		}
 		t.Run(w.name, func(t *testing.T) {
@@ -141,6 +147,9 @@ func runSession(t *testing.T, o Options, w way, s *Session, deviations []*deviat
 			connect = front.Pipe
 		}
 		dial = func() talker { return &wire{dial: connect, proto: w.proto, exec: w.exec} }
+	}
+	if w.client {
+		dial = func() talker { return caller(o.Client(t, in.Engine)) }
 	}
 	report := newReport(w, s, deviations)
 	err := play(s, in, w.batch, dial, func(step *Step, v *resp.Value) {

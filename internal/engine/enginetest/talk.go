@@ -221,6 +221,29 @@ func newStep(words ...string) *Step {
 	return s
 }
 
+// caller calls by a client.
+type caller func(call [][]byte) ([]byte, error)
+
+func (c caller) talk(steps []*Step) ([]*resp.Value, error) {
+	replies := make([]*resp.Value, len(steps))
+	for i, s := range steps {
+		raw, err := c(s.Call)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", s.Text, err)
+		}
+		v, rest, err := resp.DecodeValue(raw)
+		if err != nil || len(rest) > 0 {
+			return nil, fmt.Errorf("%s: no single reply: %q: %w", s.Text, raw, err)
+		}
+		replies[i] = &v
+	}
+	return replies, nil
+}
+
+func (c caller) unread() []*resp.Value { return nil }
+
+func (c caller) close() {}
+
 // direct calls an engine's Do.
 type direct struct {
 	engine engine.Engine
