@@ -12,6 +12,7 @@ import (
 	"github.com/redbud-go/redbud/internal/engine"
 	"github.com/redbud-go/redbud/internal/memstore"
 	"github.com/redbud-go/redbud/internal/resp"
+	"pgregory.net/rapid"
 )
 
 func TestFieldsExpireOneByOne(t *testing.T) {
@@ -322,6 +323,27 @@ func TestCommandsOfFieldsRefuseInTheWordsOfRedis(t *testing.T) {
 		{"HSETEX h PERSIST FIELDS 1 a 1", "-ERR unknown argument: PERSIST"},
 		{"HGETALL h", "*2 $1 a $1 1"},
 		{"HTTL h FIELDS 1 a", "*1 :-1"},
+	})
+}
+
+func TestAnyWordsAreAnsweredByCommandsOfFields(t *testing.T) {
+	now := int64(1_000_000)
+	e := at(t, &now)
+	rows := []string{"HEXPIRE", "HPEXPIREAT", "HTTL", "HPERSIST", "HGETDEL", "HGETEX", "HSETEX"}
+	vocabulary := []string{"FIELDS", "FIELDS", "0", "1", "2", "1", "10", "a", "b", "EX", "PX", "EXAT", "PXAT", "PERSIST", "KEEPTTL", "FNX", "FXX", "NX", "GT", "-1",
+		"70368744177663", "9223372036854775807", ""}
+	rapid.Check(t, func(t *rapid.T) {
+		call := engine.Call{[]byte(rapid.SampledFrom(rows).Draw(t, "name")), []byte("h")}
+		for _, w := range rapid.SliceOfN(rapid.SampledFrom(vocabulary), 0, 9).Draw(t, "words") {
+			call = append(call, []byte(w))
+		}
+		w := &resp.Writer{}
+		if err := e.Do(context.Background(), &engine.Batch{Calls: []engine.Call{call}}, w); err != nil {
+			t.Fatal(err)
+		}
+		if _, rest, err := resp.DecodeValue(w.Buf); err != nil || len(rest) > 0 {
+			t.Fatalf("%q is answered %q: %v", call, w.Buf, err)
+		}
 	})
 }
 
