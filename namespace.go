@@ -24,6 +24,8 @@ import "github.com/redbud-go/redbud/internal/namespace"
 // of the keys don't count; one without leaves their tags as they are. A brace in a prefix that isn't closed there begins a
 // tag that ends in the key.
 //
+// Hooks added to db don't see what its namespaces do.
+//
 // Handles cost little and keep nothing of the keys. Close gives back the handle's connections; the database stays open, and so do
 // other handles. When the database is closed, its handles fail with redis.ErrClosed. Namespaces in a namespace have both
 // prefixes, the outer one's first.

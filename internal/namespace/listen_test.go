@@ -9,6 +9,7 @@ import (
 
 	"github.com/redbud-go/redbud/internal/engine"
 	"github.com/redbud-go/redbud/internal/namespace"
+	"github.com/redbud-go/redbud/internal/resp"
 )
 
 // ear notes what it hears: "kind name channel payload".
@@ -175,4 +176,29 @@ func TestChannelsAreListedInTheNamespacesNames(t *testing.T) {
 		`1) "__keyevent@0__:del" 2) "__keyspace@0__:k" 3) "news"; 1) "news"; 1) "__keyspace@0__:k"; (empty array); 1) "part"; (empty array)`)
 	expect(t, a, "PUBSUB NUMSUB news __keyspace@0__:k none; PUBSUB SHARDNUMSUB part; PUBSUB NUMSUB",
 		`1) "news" 2) (integer) 1 3) "__keyspace@0__:k" 4) (integer) 1 5) "none" 6) (integer) 0; 1) "part" 2) (integer) 1; (empty array)`)
+}
+
+// someone is a session.
+type someone struct{}
+
+func (someone) Run(engine.Call, *resp.Writer) {}
+func (someone) DB() int                       { return 0 }
+
+func TestItIsToldWhoEmptiedTheNamespace(t *testing.T) {
+	a := namespace.New(newMemory(t), "a:")
+	ask(t, a, "SET k v")
+	var told []engine.Session
+	l := a.Listen(func(m *engine.Message) { told = append(told, m.By) })
+	defer l.Close()
+	if err := l.Subscribe(t.Context(), engine.Changes); err != nil {
+		t.Fatal(err)
+	}
+	me := &someone{}
+	var w resp.Writer
+	if err := a.Do(t.Context(), &engine.Batch{Session: me, Calls: []engine.Call{{[]byte("FLUSHDB")}}}, &w); err != nil {
+		t.Fatal(err)
+	}
+	if len(told) != 1 || told[0] != me {
+		t.Errorf("told is %v, want the session", told)
+	}
 }

@@ -15,7 +15,8 @@ import (
 // turn runs one batch. It is reused.
 type turn struct {
 	*Engine
-	db           int // of the next call
+	db           int            // of the next call
+	session      engine.Session // of the batch; nil: none
 	batch        engine.Batch
 	calls        []engine.Call
 	translations []translation // of the replies, one a call
@@ -30,7 +31,7 @@ const keep = 64 << 10
 
 // release drops what is borrowed.
 func (t *turn) release() {
-	t.batch = engine.Batch{}
+	t.batch, t.session = engine.Batch{}, nil
 	t.clear()
 	if cap(t.buf) > keep {
 		t.buf = nil
@@ -55,35 +56,20 @@ func (t *turn) clear() {
 // run runs the calls of a batch that are not answered yet. What concerns a whole database is done step by step, unless the
 // batch is a transaction of several calls.
 func (t *turn) run(ctx context.Context, b *engine.Batch, w *resp.Writer) error {
-	t.db = b.DB
+	t.db, t.session = b.DB, b.Session
 	if b.Done > 0 && b.Session != nil {
 		t.db = b.Session.DB()
 	}
-	atomic := b.Guard != nil || b.Atomic && len(b.Calls) > 1
+	transaction := b.Guard != nil || b.Atomic && len(b.Calls) > 1
 	for b.Done < len(b.Calls) {
-		t.clear()
-		for _, call := range b.Calls[b.Done:] {
-			row, err := command.Commands.Find(call)
-			whole := err == nil && row.Names() != nil && row.Names().Whole != command.OnlyNamed
-			switch {
-			case whole && !atomic && len(t.calls) > 0:
-			case whole && !atomic:
-				if err := t.whole(ctx, row.Names().Whole, call, w); err != nil {
-					return err
-				}
-				b.Done++
-			case whole:
-				if err := t.wholeInTransaction(ctx, row.Names(), call); err != nil {
-					return err
-				}
-				continue
-			default:
-				t.add(row, err, call, b.Session)
-				continue
-			}
-			break
+		if err := t.gather(ctx, b.Calls[b.Done:], transaction); err != nil {
+			return err
 		}
 		if len(t.calls) == 0 {
+			if err := t.whole(ctx, b.Calls[b.Done], w); err != nil {
+				return err
+			}
+			b.Done++
 			continue
 		}
 		if err := t.send(ctx, b, w); err != nil {
@@ -96,8 +82,35 @@ func (t *turn) run(ctx context.Context, b *engine.Batch, w *resp.Writer) error {
 	return nil
 }
 
+// gather adds calls up to one that has to be done step by step.
+func (t *turn) gather(ctx context.Context, calls []engine.Call, transaction bool) error {
+	t.clear()
+	for _, call := range calls {
+		row, wrong := command.Commands.Find(call)
+		switch {
+		case whatOf(row) == command.OnlyNamed:
+			t.add(row, wrong, call)
+		case !transaction:
+			return nil
+		default:
+			if err := t.wholeInTransaction(ctx, row.Names(), call); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// whatOf is what a command does to all keys of a database.
+func whatOf(row *command.Command) command.Whole {
+	if row == nil || row.Names() == nil {
+		return command.OnlyNamed
+	}
+	return row.Names().Whole
+}
+
 // add writes a call anew. wrong is why it has no row.
-func (t *turn) add(row *command.Command, wrong error, call engine.Call, s engine.Session) {
+func (t *turn) add(row *command.Command, wrong error, call engine.Call) {
 	switch {
 	case wrong != nil && t.host != nil:
 		t.push(call, translation{}) // the engine refuses it in its own words
@@ -105,7 +118,7 @@ func (t *turn) add(row *command.Command, wrong error, call engine.Call, s engine
 		t.refuse(wrong.Error())
 	case row.Flags&command.Session != 0:
 		t.push(call, translation{}) // its names are the session's, which comes back with them
-		if names := row.Names(); names != nil && names.Database > 0 && s != nil {
+		if names := row.Names(); names != nil && names.Database > 0 && t.session != nil {
 			if db, ok := resp.ParseInt(call[names.Database]); ok {
 				t.db = int(db)
 			}

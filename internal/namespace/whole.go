@@ -27,9 +27,9 @@ const (
 )
 
 // ask runs calls that have nothing to do with each other. A refusal of one of them is the error.
-func (e *Engine) ask(ctx context.Context, db int, calls ...engine.Call) ([]resp.Value, error) {
+func (t *turn) ask(ctx context.Context, db int, calls ...engine.Call) ([]resp.Value, error) {
 	var w resp.Writer
-	if err := e.inner.Do(ctx, &engine.Batch{DB: db, Calls: calls}, &w); err != nil {
+	if err := t.inner.Do(ctx, &engine.Batch{DB: db, Calls: calls, Session: t.session}, &w); err != nil {
 		return nil, err
 	}
 	values := make([]resp.Value, len(calls))
@@ -58,9 +58,9 @@ func words(s ...string) engine.Call {
 func (e *Engine) all() string { return string(e.glob) + "*" }
 
 // each visits the namespace's keys in a database, as the engine knows them. A key may come twice.
-func (e *Engine) each(ctx context.Context, db int, f func(keys [][]byte) error) error {
+func (t *turn) each(ctx context.Context, db int, f func(keys [][]byte) error) error {
 	for cursor := "0"; ; {
-		values, err := e.ask(ctx, db, words("SCAN", cursor, "MATCH", e.all(), "COUNT", step))
+		values, err := t.ask(ctx, db, words("SCAN", cursor, "MATCH", t.all(), "COUNT", step))
 		if err != nil {
 			return err
 		}
@@ -83,8 +83,9 @@ func (e *Engine) each(ctx context.Context, db int, f func(keys [][]byte) error) 
 }
 
 // whole answers a call that concerns all keys of a database, outside of a transaction.
-func (t *turn) whole(ctx context.Context, what command.Whole, call engine.Call, w *resp.Writer) (err error) {
-	var refusal command.Refusal
+func (t *turn) whole(ctx context.Context, call engine.Call, w *resp.Writer) (err error) {
+	row, _ := command.Commands.Find(call)
+	what := whatOf(row)
 	switch what {
 	case command.Counts:
 		n := 0
@@ -105,6 +106,7 @@ func (t *turn) whole(ctx context.Context, what command.Whole, call engine.Call, 
 			w.OK()
 		}
 	}
+	var refusal command.Refusal
 	if errors.As(err, &refusal) {
 		w.Error(string(refusal))
 		return nil
@@ -113,21 +115,21 @@ func (t *turn) whole(ctx context.Context, what command.Whole, call engine.Call, 
 }
 
 // pick is any key of the namespace; nil if there is none.
-func (e *Engine) pick(ctx context.Context, db int) (key []byte, err error) {
-	values, err := e.ask(ctx, db, slices.Repeat([]engine.Call{words("RANDOMKEY")}, tries)...)
+func (t *turn) pick(ctx context.Context, db int) (key []byte, err error) {
+	values, err := t.ask(ctx, db, slices.Repeat([]engine.Call{words("RANDOMKEY")}, tries)...)
 	if err != nil {
 		return nil, err
 	}
 	for _, v := range values {
-		if own, ok := e.own(v.Str); ok && !v.Null {
+		if own, ok := t.own(v.Str); ok && !v.Null {
 			return own, nil
 		}
 	}
 	seen := 0
-	err = e.each(ctx, db, func(keys [][]byte) error {
+	err = t.each(ctx, db, func(keys [][]byte) error {
 		for _, k := range keys {
 			if seen++; rand.IntN(seen) == 0 {
-				own, _ := e.own(k)
+				own, _ := t.own(k)
 				key = append([]byte{}, own...)
 			}
 		}
