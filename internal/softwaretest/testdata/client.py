@@ -1,26 +1,10 @@
 """Uses redis-py as a program would, and prints what it gets. Usage: client.py HOST PORT"""
 
-import sys
 import threading
 
 import redis
 
-host, port = sys.argv[1], int(sys.argv[2])
-
-
-def show(name, value):
-    if isinstance(value, set):
-        value = sorted(value)
-    if isinstance(value, dict):
-        value = sorted(value.items())
-    print(name, repr(value))
-
-
-def refused(name, call, *args, **kwargs):
-    try:
-        show(name, call(*args, **kwargs))
-    except redis.RedisError as e:
-        print(name, type(e).__name__, e)
+from printing import host, port, refused, show
 
 
 def connection(r):
