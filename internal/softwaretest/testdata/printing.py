@@ -32,6 +32,6 @@ def until(condition):
     raise TimeoutError(condition)
 
 
-def blocked(r, name):
-    """Tells whether a connection waits inside of a command."""
-    return any("b" in c["flags"] for c in r.client_list() if c["name"] == name)
+def blocked(r):
+    """The number of connections that wait inside of a command, on the server that has the keys."""
+    return r.info("clients")["blocked_clients"]
