@@ -190,6 +190,7 @@ var Commands = newTable(
 	bitmapCommands,
 	hyperloglogCommands,
 	keyCommands,
+	waitCommands,
 	sortCommands,
 	expireCommands,
 	hashCommands,

@@ -122,6 +122,7 @@ var tips = byWord(map[string]string{
 		smembers sunion`,
 	"request_policy:all_nodes response_policy:all_succeeded":                    "config|set client|setinfo client|setname",
 	"request_policy:all_shards response_policy:agg_sum":                         "dbsize",
+	"request_policy:all_shards response_policy:agg_min":                         "wait waitaof",
 	"request_policy:all_shards response_policy:all_succeeded":                   "flushall flushdb ping",
 	"request_policy:multi_shard response_policy:agg_sum":                        "del exists touch unlink",
 	"request_policy:multi_shard response_policy:all_succeeded":                  "mset",

@@ -54,13 +54,16 @@ func (s *Store) Wait(ctx context.Context, a keyspace.Access, try func(keyspace.T
 	select {
 	case <-w.done:
 		return w.err
+	case <-s.stop: // who waits for no key is in no line
+		err = keyspace.ErrClosed
 	case <-ctx.Done():
+		err = context.Cause(ctx)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !w.ended {
 		s.leave(w)
-		w.end(context.Cause(ctx))
+		w.end(err)
 	}
 	return w.err
 }

@@ -91,6 +91,8 @@ const tooNew = "Redis 7.0 does not know it"
 var undrawn = map[string]string{
 	"blmove": waits, "blmpop": waits, "blpop": waits, "brpop": waits, "brpoplpush": waits, "bzmpop": waits, "bzpopmax": waits, "bzpopmin": waits,
 
+	"wait": "it waits for replicas", "waitaof": tooNew,
+
 	"delex": tooNew, "digest": tooNew, "msetex": tooNew,
 
 	"xackdel": tooNew, "xdelex": tooNew,
