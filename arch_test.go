@@ -34,7 +34,7 @@ var allowed = map[string][]string{
 	"internal/keyspace/storetest": {"internal/keyspace"},
 	"internal/resp":               {},
 	"internal/testenv":            {},
-	"internal/bench":              {"internal/testenv"},
+	"internal/bench":              {"internal/resp", "internal/testenv"},
 	"internal/softwaretest":       {},
 	"internal/docgen":             {"internal/command"},
 }

@@ -215,7 +215,7 @@ func (c *conn) postman() {
 		_, err := c.socket.Write(b)
 		c.box.mu.Lock()
 		if err != nil {
-			c.queue = nil // who reads finds out, too
+			c.queue, c.sent = nil, 0 // who reads finds out, too
 			break
 		}
 		switch c.sent += len(b); {

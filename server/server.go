@@ -229,6 +229,7 @@ func (s *Server) lookAfter() {
 			return
 		case <-tick.C:
 		}
+		s.hub.tracker.lookAfter()
 		now, timeout := s.hub.now(), s.timeout.Load()
 		s.each(func(c *conn) {
 			idle := now - c.seen.Load()

@@ -335,6 +335,9 @@ func (s *session) count(mark int) {
 // DB implements engine.Session.
 func (s *session) DB() int { return s.db }
 
+// Served implements engine.Session.
+func (s *session) Served() { s.box.begin() }
+
 // Run implements engine.Session.
 func (s *session) Run(call engine.Call, w *resp.Writer) {
 	row, err := command.Commands.Find(call)

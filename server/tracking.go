@@ -126,7 +126,11 @@ func (t *tracker) remember(id int64, keys [][]byte) {
 			t.copies++
 		}
 	}
-	// Whoever had a copy of a key that falls out has to believe that it was written.
+	t.trim()
+}
+
+// trim forgets keys where there are too many. Whoever has a copy of one has to believe that it was written. mu is held.
+func (t *tracker) trim() {
 	most := 0
 	if t.most != nil {
 		most = t.most()
@@ -137,6 +141,13 @@ func (t *tracker) remember(id int64, keys [][]byte) {
 			break
 		}
 	}
+}
+
+// lookAfter heeds a limit that was lowered.
+func (t *tracker) lookAfter() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.trim()
 }
 
 // hear is told of writes by the engine.

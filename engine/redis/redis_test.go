@@ -67,6 +67,7 @@ func expect(t *testing.T, e engine.Engine, b *engine.Batch, want string) {
 type conn struct{ db int }
 
 func (c *conn) DB() int { return c.db }
+func (c *conn) Served() {}
 
 func (c *conn) Run(call engine.Call, w *resp.Writer) {
 	if strings.EqualFold(string(call[0]), "select") {

@@ -132,6 +132,9 @@ func (c *Ctx) Done() {
 // handOver leaves what there is to tell to the batch in whose transaction this call runs, if it is another's: its own news
 // come first.
 func (c *Ctx) handOver(tx keyspace.Tx) {
+	if c.Session != nil {
+		c.Session.Served()
+	}
 	guest, ok := tx.(keyspace.Guest)
 	if !ok {
 		return

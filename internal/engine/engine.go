@@ -45,6 +45,9 @@ type Session interface {
 	Run(call Call, w *resp.Writer)
 	// DB is the database that the next call concerns: SELECT inside a transaction changes it.
 	DB() int
+	// Served is called when a call that waited has its reply, before others are told of what it wrote: what the connection
+	// is told from then on comes behind the reply. Any goroutine may call it.
+	Served()
 }
 
 // Guard is what Watch saw. Release it when the batch that carries it has run, or never will.

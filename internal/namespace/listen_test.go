@@ -183,6 +183,7 @@ type someone struct{}
 
 func (someone) Run(engine.Call, *resp.Writer) {}
 func (someone) DB() int                       { return 0 }
+func (someone) Served()                       {}
 
 func TestItIsToldWhoEmptiedTheNamespace(t *testing.T) {
 	a := namespace.New(newMemory(t), "a:")
