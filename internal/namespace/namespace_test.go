@@ -1,6 +1,7 @@
 package namespace_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -310,7 +311,15 @@ func TestEveryCommandEitherSaysWhereItsNamesAreOrIsRefused(t *testing.T) {
 		for !row.Fits(len(words)) {
 			words = append(words, "1")
 		}
-		if v := run(t, a, 0, words)[0]; strings.Contains(string(v.Str), "cannot run in a namespace") {
+		var call engine.Call
+		for _, w := range words {
+			call = append(call, []byte(w))
+		}
+		var w resp.Writer
+		if err := a.Do(t.Context(), &engine.Batch{Calls: []engine.Call{call}, Atomic: true}, &w); err != nil { // where no call waits
+			t.Errorf("%s: %v", row.FullName(), err)
+		}
+		if bytes.Contains(w.Buf, []byte("cannot run in a namespace")) {
 			refused = append(refused, row.FullName())
 		}
 	})
