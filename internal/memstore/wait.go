@@ -11,6 +11,7 @@ import (
 type line struct {
 	key     watchKey
 	waiters []*waiter
+	gone    int  // how many of them want their turn also when the key was removed
 	ready   bool // it is in Store.ready
 }
 
@@ -87,6 +88,9 @@ func (s *Store) join(key watchKey, w *waiter) {
 		return
 	}
 	l.waiters = append(l.waiters, w)
+	if w.gone {
+		l.gone++
+	}
 	w.lines = append(w.lines, key)
 }
 
@@ -96,6 +100,9 @@ func (s *Store) leave(w *waiter) {
 		l := s.waiting[key]
 		if l == nil {
 			continue
+		}
+		if w.gone {
+			l.gone--
 		}
 		if l.waiters[0] == w {
 			l.waiters[0] = nil
@@ -127,15 +134,23 @@ func (s *Store) serve() {
 		s.ready = s.ready[1:]
 		l.ready = false
 		name := []byte(l.key.key)
-		for _, w := range slices.Clone(l.waiters) {
+		for i := 0; i < len(l.waiters); {
 			t.begin(l.key.db, t.now)
-			if w.ended || w.ctx.Err() != nil || t.lookup(name) == 0 && !w.gone {
+			missing := t.lookup(name) == 0
+			if missing && l.gone == 0 {
+				break // others have taken all there was
+			}
+			w := l.waiters[i]
+			if w.ctx.Err() != nil || missing && !w.gone {
+				i++
 				continue
 			}
 			t.begin(w.db, t.now)
 			if done, err := w.try(t); done || err != nil {
-				s.leave(w)
+				s.leave(w) // the next one has its place
 				w.end(err)
+			} else {
+				i++
 			}
 		}
 	}
