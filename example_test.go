@@ -85,3 +85,50 @@ func ExampleDB_Namespace() {
 	// [greeting] [app:greeting]
 	// 0
 }
+
+// What one part of a program publishes, others hear, in the same process or behind the same Redis.
+func Example_subscribe() {
+	ctx := context.Background()
+	db, err := redbud.Open(ctx, "memory://")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+
+	sub := db.Subscribe(ctx, "news")
+	defer sub.Close()
+	if _, err := sub.Receive(ctx); err != nil { // the confirmation: nothing is missed from here on
+		log.Fatal(err)
+	}
+	db.Publish(ctx, "news", "hello")
+	msg, err := sub.ReceiveMessage(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(msg.Channel, msg.Payload)
+	// Output: news hello
+}
+
+// Keyspace notifications tell what happens to keys.
+func Example_notifications() {
+	ctx := context.Background()
+	db, err := redbud.Open(ctx, "memory://")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+
+	db.ConfigSet(ctx, "notify-keyspace-events", "Ex") // which keys expire
+	sub := db.Subscribe(ctx, "__keyevent@0__:expired")
+	defer sub.Close()
+	if _, err := sub.Receive(ctx); err != nil {
+		log.Fatal(err)
+	}
+	db.Set(ctx, "session:1", "ann", time.Millisecond)
+	msg, err := sub.ReceiveMessage(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(msg.Payload)
+	// Output: session:1
+}
