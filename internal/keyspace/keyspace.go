@@ -73,13 +73,20 @@ type Access struct {
 	Gone  bool     // Wait: try also when a key was removed, not only when there is one
 
 	Observer Observer // is told what becomes of keys; nil: the one that Observe was given
+	Lookup   *Lookup  // how keys count that are looked up; nil: as nothing but a use
+}
+
+// Lookup says how looking keys up counts. Whoever has the transaction may change it from call to call.
+type Lookup struct {
+	Counts bool // as a hit or a miss, of which the observer is told
+	Unused bool // not as a use of the key
 }
 
 // Observer is told what becomes of keys, by whichever goroutine has the transaction.
 type Observer interface {
 	// Note is told that a key was written or removed; nil: all keys of the database may have been. event is the name of what
-	// the store did to the key of its own accord ("expired", "evicted", "hexpired" and, with the last field, "del"), in a call
-	// of its own; "" otherwise.
+	// the store did to the key of its own accord ("expired", "evicted", "hexpired" and, with the last field, "del"), or
+	// "keymiss" for a lookup that counts as a miss, in a call of its own; "" otherwise.
 	Note(db int, key []byte, event string)
 	// Done is told that the transaction is about to end, for those who must keep the order of transactions.
 	Done()
@@ -206,6 +213,61 @@ type Limited interface{ SetLimits(Limits) }
 type Counts struct {
 	Hits, Misses     int64 // keys looked up for reading: there, or not
 	Expired, Evicted int64 // keys that went by themselves
+}
+
+// Memory says how much of it keys may take, and which of them give way where it is short. They are settings of Redis.
+type Memory struct {
+	Most     int64   // bytes; 0: any
+	Victims  Victims // what gives way
+	Volatile bool    // of the keys that expire alone
+	Samples  int     // keys that are looked at to find a victim
+
+	// The counter of uses of Details: it grows the more slowly the larger the factor, and loses one each time so many minutes
+	// have passed; 0: never.
+	LogFactor, DecayTime int
+}
+
+// Victims is which keys give way.
+type Victims uint8
+
+// The kinds of victims. Uses are counted only where the least used keys give way.
+const (
+	NoVictims     Victims = iota // none: who wants to write is refused
+	LeastRecent                  // those that were not used for long
+	LeastFrequent                // those that are used least
+	AnyVictims                   // any
+	NextToExpire                 // those that expire first
+)
+
+// Bounded is implemented by stores that heed Memory. SetMemory may be called at any time, from within a transaction too.
+type Bounded interface{ SetMemory(Memory) }
+
+// Meter is implemented by the Tx of a Bounded store.
+type Meter interface {
+	// Used is how many bytes all keys take.
+	Used() int64
+	// Size is how many bytes a key takes. Of a large collection it looks at so many elements, or at all with 0; ok is false if
+	// the key is missing. It does not count as an access.
+	Size(key []byte, samples int) (bytes int64, ok bool, err error)
+	// Fit removes keys, if too much memory is taken, and reports whether there is room now or more of it with each call.
+	Fit() (bool, error)
+}
+
+// UseSetter is implemented by the Tx of a store that can be told how a key was used.
+type UseSetter interface {
+	// SetUse sets since how many milliseconds a key was not used and its counter of uses, 0 to 255, as Details tells them.
+	// What is negative stays as it is; false if the key is missing.
+	SetUse(key []byte, idle int64, freq int) (bool, error)
+}
+
+// SetUse is UseSetter.SetUse, which does nothing where a store does not know it.
+func SetUse(tx Tx, key []byte, idle int64, freq int) error {
+	t, ok := tx.(UseSetter)
+	if !ok {
+		return nil
+	}
+	_, err := t.SetUse(key, idle, freq)
+	return err
 }
 
 // Counter is implemented by the Tx of a store that counts.

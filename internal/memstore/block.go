@@ -9,7 +9,7 @@ import "encoding/binary"
 //	byte 1     flags
 //	bytes 2-3  length of the name, unless flagLong
 //	bytes 4-7  length of the value
-//	           flagAccess: 4 bytes, second of the last access
+//	           flagAccess: 4 bytes, its use
 //	           flagExpire: 8 bytes, milliseconds since 1970
 //	           flagLong: 4 bytes, length of the name
 //	           the name, the value
@@ -33,7 +33,7 @@ var le = binary.LittleEndian
 // head describes a block that is to be written.
 type head struct {
 	kind, flags uint8
-	access      uint32
+	use         uint32
 	expire      int64
 }
 
@@ -64,7 +64,7 @@ func (h *head) writeHead(b, name []byte, value int) {
 	le.PutUint32(b[4:], uint32(value))
 	i := headBytes
 	if h.flags&flagAccess != 0 {
-		le.PutUint32(b[i:], h.access)
+		le.PutUint32(b[i:], h.use)
 		i += 4
 	}
 	if h.flags&flagExpire != 0 {
@@ -122,7 +122,7 @@ func expireOf(b []byte) int64 {
 func headOf(b []byte) head {
 	h := head{kind: b[0], flags: b[1], expire: expireOf(b)}
 	if h.flags&flagAccess != 0 {
-		h.access = le.Uint32(b[headBytes:])
+		h.use = le.Uint32(b[headBytes:])
 	}
 	return h
 }

@@ -17,6 +17,12 @@ func defaultLimits() *keyspace.Limits {
 	}
 }
 
+// defaultMemory is that of Redis 7.2.
+func defaultMemory() keyspace.Memory { return keyspace.Memory{Samples: 5, LogFactor: 10, DecayTime: 1} }
+
+// SetMemory implements keyspace.Bounded.
+func (s *Store) SetMemory(m keyspace.Memory) { s.memory.Store(&m) }
+
 // SetLimits implements keyspace.Limited.
 func (s *Store) SetLimits(l keyspace.Limits) { s.limits.Store(&l) }
 

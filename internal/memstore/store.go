@@ -36,12 +36,18 @@ type Store struct {
 	seq     uint64 // counts changes of watched keys
 	waiting map[watchKey]*line
 	ready   []*line // lines whose key was written and whose turn has not come yet
-	expired int64   // keys that expired, in all
+	expired int64   // keys that expired, in all,
+	evicted int64   // and those that gave way
+	hits    int64   // lookups that count, of keys that were there
+	misses  int64   // and that were not
 	tx      tx
 	scratch []byte
 	watcher keyspace.Observer // of transactions that have none
 
+	looks keyspace.Lookup // of transactions that say nothing of it
+
 	limits  atomic.Pointer[keyspace.Limits] // set without the lock: a transaction may be where that comes from
+	memory  atomic.Pointer[keyspace.Memory] // as limits
 	now     func() int64
 	stop    chan struct{} // closed by Close
 	sweeper sync.WaitGroup
@@ -83,6 +89,8 @@ func New(o Options) *Store {
 	s.rng = rand.New(rand.NewPCG(o.Seed, o.Seed))
 	s.tx.s = s
 	s.limits.Store(defaultLimits())
+	s.SetMemory(defaultMemory())
+	s.tx.memory, s.tx.looks = s.memory.Load(), &s.looks
 	if s.now != nil {
 		s.sweeper.Go(s.sweep)
 	}
@@ -121,8 +129,12 @@ func (s *Store) Begin(ctx context.Context, a keyspace.Access) (keyspace.Tx, erro
 		return nil, keyspace.ErrClosed
 	}
 	s.tx.begin(a.DB, a.Now)
+	s.tx.memory = s.memory.Load()
 	if s.tx.observer = a.Observer; a.Observer == nil {
 		s.tx.observer = s.watcher
+	}
+	if s.tx.looks = a.Lookup; a.Lookup == nil {
+		s.tx.looks = &s.looks
 	}
 	return &s.tx, nil
 }

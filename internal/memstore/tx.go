@@ -14,9 +14,11 @@ type tx struct {
 	db     *database
 	number int
 	now    int64
-	access uint32 // now in seconds
+	second uint32 // now in seconds, as far as a block keeps them
+	memory *keyspace.Memory
 
 	observer keyspace.Observer // nil: nobody
+	looks    *keyspace.Lookup
 
 	hashes  pool[hashKey]
 	lists   pool[listKey]
@@ -59,7 +61,7 @@ func (p *pool[T]) reset() {
 }
 
 func (t *tx) begin(db int, now int64) {
-	t.db, t.number, t.now, t.access = &t.s.dbs[db], db, now, uint32(now/1000)
+	t.db, t.number, t.now, t.second = &t.s.dbs[db], db, now, uint32(now/1000)&secondsMask
 }
 
 func (t *tx) end() {
@@ -148,12 +150,26 @@ func (t *tx) live(key []byte, h uint64, r ref) bool {
 	return x.len() > 0
 }
 
-// use is lookup that counts as an access.
+// use is lookup that counts, as a use too.
 func (t *tx) use(key []byte) ref {
+	r := t.seen(key)
+	if r != 0 && !t.looks.Unused {
+		t.touch(t.block(r))
+	}
+	return r
+}
+
+// seen is lookup that counts.
+func (t *tx) seen(key []byte) ref {
 	r := t.lookup(key)
-	if r != 0 {
-		if b := t.block(r); le.Uint32(b[headBytes:]) != t.access {
-			le.PutUint32(b[headBytes:], t.access)
+	switch {
+	case !t.looks.Counts:
+	case r != 0:
+		t.s.hits++
+	default:
+		t.s.misses++
+		if t.observer != nil {
+			t.observer.Note(t.number, key, "keymiss")
 		}
 	}
 	return r
@@ -196,7 +212,11 @@ func (s *Store) object(b []byte) object { return s.objects[le.Uint32(valueOf(b))
 func (t *tx) store(key []byte, h uint64, old ref, hd head, value []byte, spare int) {
 	a := &t.s.arena
 	hd.flags |= flagAccess
-	hd.access = t.access
+	if old == 0 {
+		hd.use = t.second<<countBits | newCount
+	} else {
+		hd.use = t.used(le.Uint32(t.block(old)[headBytes:]))
+	}
 	need := hd.layout(len(key), len(value))
 	_, size := sizeClass(need)
 	was := uint8(0)
@@ -246,7 +266,7 @@ func (t *tx) enlist(list *table, flag uint8, key []byte, h uint64, r ref, is uin
 func (t *tx) Entries(keys [][]byte, dst []keyspace.Entry) ([]keyspace.Entry, error) {
 	for _, k := range keys {
 		e := keyspace.Entry{}
-		if r := t.lookup(k); r != 0 {
+		if r := t.seen(k); r != 0 {
 			e = entryOf(t.block(r))
 		}
 		dst = append(dst, e)
@@ -264,12 +284,16 @@ const embedded = 44
 // Details implements keyspace.Tx.
 func (t *tx) Details(key []byte) (d keyspace.Details, ok bool, err error) {
 	r := t.lookup(key)
+	if t.looks.Counts {
+		t.s.hits += int64(btoi(r != 0))
+		t.s.misses += int64(btoi(r == 0))
+	}
 	if r == 0 {
 		return d, false, nil
 	}
 	b := t.block(r)
-	d.Freq = 5 // as of a key that is new: accesses are not counted
-	d.Idle = max(int64(t.access)-int64(headOf(b).access), 0) * 1000
+	use := le.Uint32(b[headBytes:])
+	d.Idle, d.Freq = t.idle(use)*1000, t.count(use)
 	if keyspace.Type(b[0]) != keyspace.String {
 		d.Encoding = t.s.object(b).encoding()
 		return d, true, nil
@@ -292,7 +316,8 @@ func (t *tx) Details(key []byte) (d keyspace.Details, ok bool, err error) {
 // Touch implements keyspace.Tx.
 func (t *tx) Touch(keys [][]byte) (n int, err error) {
 	for _, k := range keys {
-		if t.use(k) != 0 {
+		if r := t.seen(k); r != 0 {
+			t.touch(t.block(r))
 			n++
 		}
 	}
@@ -317,6 +342,7 @@ func (t *tx) Expire(key []byte, at int64) (bool, error) {
 	}
 	hd := headOf(t.block(r))
 	if hd.expire != 0 && at != 0 { // the block keeps its shape
+		t.touch(t.block(r))
 		le.PutUint64(t.block(r)[headBytes+4:], uint64(at))
 		t.s.changed(t.number, key)
 		return true, nil
@@ -343,7 +369,7 @@ func (t *tx) Move(src []byte, db int, dst []byte) (bool, error) {
 	t.index(src, h, r, hd.flags, 0)
 	t.s.changed(t.number, src)
 	t.s.arena.release(r)
-	t.place(db, dst, hd, value)
+	t.place(db, dst, hd, value, true)
 	return true, nil
 }
 
@@ -357,17 +383,22 @@ func (t *tx) Copy(src []byte, db int, dst []byte) (bool, error) {
 	if keyspace.Type(hd.kind) != keyspace.String {
 		le.PutUint32(value, t.s.keep(t.s.object(t.block(r)).copy(t.s)))
 	}
-	t.place(db, dst, hd, value)
+	t.place(db, dst, hd, value, false)
 	return true, nil
 }
 
-// place stores what was another key's under a name in a database, in place of what is there.
-func (t *tx) place(db int, key []byte, hd head, value []byte) {
+// place stores what was another key's under a name in a database, in place of what is there. What is moved and not copied
+// was used as it was.
+func (t *tx) place(db int, key []byte, hd head, value []byte, moved bool) {
 	number := t.number
 	t.begin(db, t.now)
 	h := t.s.hash(key)
 	t.remove(key, h)
+	use := hd.use
 	t.store(key, h, 0, hd, value, 0)
+	if moved {
+		le.PutUint32(t.block(t.db.keys.find(&t.s.arena, h, key))[headBytes:], t.used(use))
+	}
 	t.begin(number, t.now)
 }
 
@@ -400,8 +431,10 @@ func (t *tx) Len() (keys, expiring int, err error) {
 	return t.db.keys.n, t.db.volatile.n, nil
 }
 
-// Counts implements keyspace.Counter. Hits and misses are not counted.
-func (t *tx) Counts() keyspace.Counts { return keyspace.Counts{Expired: t.s.expired} }
+// Counts implements keyspace.Counter.
+func (t *tx) Counts() keyspace.Counts {
+	return keyspace.Counts{Hits: t.s.hits, Misses: t.s.misses, Expired: t.s.expired, Evicted: t.s.evicted}
+}
 
 // Clear implements keyspace.Tx.
 func (t *tx) Clear() error {
@@ -538,7 +571,12 @@ func (t *tx) SetRange(key []byte, offset int, value []byte) (int, error) {
 		if r != 0 && t.s.arena.size(r) < hd.layout(len(key), n) {
 			spare = min(n, 1<<20)
 		}
-		r = t.grow(key, h, r, hd, old, n, spare)
+		was := r
+		if r = t.grow(key, h, r, hd, old, n, spare); r == was {
+			t.touch(t.block(r))
+		}
+	} else {
+		t.touch(t.block(r))
 	}
 	b := t.block(r)
 	b[1] |= flagRaw
