@@ -21,8 +21,9 @@ func sample() string {
 		fmt.Fprintf(&b, "RPUSH list:%d %d\n", i%30, i)
 		fmt.Fprintf(&b, "SADD set:%d m%d\n", i%20, i)
 		fmt.Fprintf(&b, "ZADD zset:%d %d.5 m%d\n", i%10, i, i)
+		fmt.Fprintf(&b, "XADD stream:%d %d-1 f %d\n", i%5, i, i)
 	}
-	b.WriteString("HSET h one 1 two 2 three 3\nZADD z 1 a 2.5 b 2.5 c inf d\nSET text \"a b\\r\\n\\x00\\xffü\"\nSADD s 1\n")
+	b.WriteString("HSET h one 1 two 2 three 3\nZADD z 1 a 2.5 b 2.5 c inf d\nSET text \"a b\\r\\n\\x00\\xffü\"\nSADD s 1\nXGROUP CREATE stream:1 g 0\n")
 	return b.String()
 }
 
@@ -74,6 +75,10 @@ func TestRedisCLIPrintsTheSame(t *testing.T) {
 		{args: []string{"--csv", "ZRANGE", "z", "0", "-1", "WITHSCORES"}},
 		{args: []string{"--csv", "GET", "nosuch"}},
 		{args: []string{"--json", "HGETALL", "h"}},
+		{args: []string{"--json", "XINFO", "GROUPS", "stream:1"}},
+		{args: []string{"-3", "--no-raw", "XREADGROUP", "GROUP", "g", "c", "COUNT", "2", "STREAMS", "stream:1", ">"}},
+		{args: []string{"--csv", "XREAD", "COUNT", "2", "STREAMS", "stream:1", "stream:2", "0", "0"}},
+		{args: []string{"XPENDING", "stream:1", "g"}},
 		{args: []string{"--json", "GET", "text"}},
 		{args: []string{"--quoted-json", "GET", "text"}},
 		{args: []string{"-2", "--json", "ZRANGE", "z", "0", "-1", "WITHSCORES"}},
@@ -129,7 +134,7 @@ func TestRedisCLIMeasuresLatency(t *testing.T) {
 
 func TestRedisCLIShowsStatistics(t *testing.T) {
 	t.Parallel()
-	const keys = 300 + 40 + 30 + 20 + 10 + 4
+	const keys = 300 + 40 + 30 + 20 + 10 + 5 + 4
 	shape := regexp.MustCompile(fmt.Sprintf(`^%d +\d+\.\d\d[KMG] +[1-9]\d* +0 +[1-9]\d* \(\+\d+\) +[1-9]\d* *$`, keys))
 	onEachFront(t, func(t *testing.T, addr string) {
 		load(t, addr)
