@@ -308,7 +308,11 @@ func objectEncoding(c *Ctx) error {
 	if done || err != nil {
 		return err
 	}
-	c.W.BulkString(d.Encoding)
+	name, err := c.encodingOf(c.Args[2], d.Encoding)
+	if err != nil {
+		return err
+	}
+	c.W.BulkString(name)
 	return nil
 }
 

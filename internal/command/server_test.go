@@ -153,9 +153,9 @@ func TestParametersAndDefaultsAreThoseOfARealServer(t *testing.T) {
 	for i := 0; i < len(v.Elems); i += 2 {
 		want[string(v.Elems[i].Str)] = string(v.Elems[i+1].Str)
 	}
-	// What testenv sets, or a server finds on its machine, and what 7.2 added.
+	// What testenv sets, or a server finds on its machine, what 7.2 added, and what is our own.
 	differ := strings.Fields("bind port dir unixsocket save enable-debug-command repl-diskless-sync-delay set-max-listpack-entries " +
-		"set-max-listpack-value proc-title-template replicaof tls-auth-clients")
+		"set-max-listpack-value proc-title-template replicaof tls-auth-clients compatible-with")
 	v = us("CONFIG", "GET", "*")
 	if len(v.Elems) < 2*100 {
 		t.Errorf("only %d parameters", len(v.Elems)/2)

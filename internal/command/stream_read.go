@@ -130,12 +130,16 @@ func (c *Ctx) readFrom(r *reading) ([]streamID, error) {
 	from := c.stream.from[:0]
 	for i, key := range r.keys {
 		x, info, err := c.readable(r, key)
-		if err != nil {
+		switch {
+		case r.group != nil && errors.Is(err, keyspace.ErrWrongType):
+			return nil, c.goneFrom(key, err)
+		case err != nil:
 			return nil, err
-		}
-		if r.group != nil {
-			if _, ok, err := c.group(x, info, r.group); err != nil || !ok {
-				return nil, noGroup(err, key, r.group, " in XREADGROUP with GROUP option")
+		case r.group != nil:
+			if _, ok, err := c.group(x, info, r.group); err != nil {
+				return nil, err
+			} else if !ok {
+				return nil, c.goneFrom(key, noGroup(nil, key, r.group, " in XREADGROUP with GROUP option"))
 			}
 		}
 		id := info.Last
