@@ -26,6 +26,10 @@ const (
 	readSize = 16 << 10 // least free space offered to a read
 	keepSize = 1 << 20  // a buffer that grew beyond this is given back once it is empty
 	keepArgs = 64 << 10 // and so is a list of arguments
+
+	// A buffer beyond wideSize is given back when that many reads in a row needed a quarter of it at most.
+	wideSize  = 64 << 10
+	wideReads = 50
 )
 
 // ProtocolError says how a peer broke the protocol, in Redis's words. The connection cannot go on after it.
@@ -48,6 +52,7 @@ type Reader struct {
 	buf  []byte // buf[pos:end] is unread
 	pos  int
 	end  int
+	idle int      // reads in a row that needed little of a wide buffer
 	argv [][]byte // the arguments of all calls handed out since the last Fill, one after the other
 
 	// A call whose last bytes have not come yet: Next goes on here, so that a million arguments
@@ -102,9 +107,14 @@ func (r *Reader) reserve(n int) error {
 		return ErrQueryBuffer
 	}
 	buf := r.buf[:cap(r.buf)]
+	if r.end > cap(buf)/4 || cap(buf) <= wideSize {
+		r.idle = 0
+	} else {
+		r.idle++
+	}
 	switch {
-	case used == 0 && cap(buf) > keepSize && n <= keepSize:
-		buf = make([]byte, max(n, readSize))
+	case used == 0 && n <= keepSize && (cap(buf) > keepSize || r.idle >= wideReads):
+		buf, r.idle = make([]byte, max(n, readSize)), 0
 		clear(r.argv[:cap(r.argv)]) // old calls would pin the large buffer
 	case used == 0 && cap(buf) >= n:
 		r.pos, r.end = 0, 0

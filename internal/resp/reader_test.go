@@ -227,6 +227,52 @@ func TestLargeCallsPassAndTheirBufferIsGivenBack(t *testing.T) {
 	}
 }
 
+func TestABufferThatIsTooWideForLongIsGivenBack(t *testing.T) {
+	r := new(Reader)
+	call := func(size int) {
+		t.Helper()
+		word := strings.Repeat("v", size)
+		for piece := range slices.Chunk(fmt.Appendf(nil, "*1\r\n$%d\r\n%s\r\n", size, word), readSize) {
+			if err := r.Feed(piece); err != nil {
+				t.Fatal(err)
+			}
+			for {
+				got, ok, err := r.Next()
+				if err != nil || ok && string(got[0]) != word {
+					t.Fatalf("a call of %d bytes is not read: %v", size, err)
+				}
+				if !ok {
+					break
+				}
+			}
+		}
+	}
+	call(400 << 10)
+	wide := r.Size()
+	if wide > keepSize {
+		t.Fatalf("the buffer has %d bytes, too many for this test", wide)
+	}
+	for range wideReads - 1 {
+		call(100)
+	}
+	if r.Size() != wide {
+		t.Errorf("after few small calls the buffer has %d bytes, want still %d", r.Size(), wide)
+	}
+	call(300 << 10)
+	for range wideReads - 1 {
+		call(100)
+	}
+	if r.Size() != wide {
+		t.Errorf("a large call among small ones leaves a buffer of %d bytes, want %d", r.Size(), wide)
+	}
+	for range 2 {
+		call(100)
+	}
+	if r.Size() == 0 || r.Size() > wideSize {
+		t.Errorf("after many small calls the buffer has %d bytes", r.Size())
+	}
+}
+
 func TestManyArgumentsInSmallPiecesKeepTheirBytes(t *testing.T) {
 	var input strings.Builder
 	const n = 20000
