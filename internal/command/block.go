@@ -37,7 +37,7 @@ const (
 // seconds reads argument i as a timeout in seconds, with a fraction; 0 is for ever.
 func (c *Ctx) seconds(i int) (time.Duration, error) {
 	f, ok := parseFloat(c.Args[i])
-	if !ok || math.IsInf(f, 0) {
+	if !ok {
 		return 0, errTimeout
 	}
 	ms := math.Ceil(f * 1000)

@@ -189,8 +189,8 @@ func (c *Ctx) popArray(l keyspace.ListKey, key []byte, end keyspace.End, n int) 
 	return c.removed(EventList, popEvent(end), key, l)
 }
 
-// lmpop is LMPOP and BLMPOP, whose number of keys is argument i. nothing ends it where there is no list.
-func (c *Ctx) lmpop(i int, nothing func(keys [][]byte) error) error {
+// lmpop is LMPOP and, where it blocks, BLMPOP, whose number of keys is argument i.
+func (c *Ctx) lmpop(i int, blocks bool) error {
 	numKeys, err := c.atLeastOne(i, "numkeys")
 	if err != nil {
 		return err
@@ -214,12 +214,15 @@ func (c *Ctx) lmpop(i int, nothing func(keys [][]byte) error) error {
 		}
 		counted = true
 	}
-	i, err = c.firstOf(keys, keyspace.List)
+	timeout, err := c.timeoutOf(blocks)
 	if err != nil {
 		return err
 	}
+	if i, err = c.firstOf(keys, keyspace.List); err != nil {
+		return err
+	}
 	if i < 0 {
-		return nothing(keys)
+		return c.nothing(keys, blocks, timeout)
 	}
 	l, err := c.Tx.List(keys[i])
 	if err != nil {
@@ -234,26 +237,26 @@ func (c *Ctx) lmpop(i int, nothing func(keys [][]byte) error) error {
 	return c.popArray(l, keys[i], end, min(count, n))
 }
 
-// nullArray replies that there is nothing.
-func (c *Ctx) nullArray([][]byte) error {
+// timeoutOf reads the timeout of a command that blocks, its first argument. It is read last, as in Redis.
+func (c *Ctx) timeoutOf(blocks bool) (time.Duration, error) {
+	if !blocks {
+		return 0, nil
+	}
+	return c.seconds(1)
+}
+
+// nothing ends a command for which there is nothing at its keys: with a null array, or by waiting where it blocks.
+func (c *Ctx) nothing(keys [][]byte, blocks bool, timeout time.Duration) error {
+	if blocks {
+		return c.wait(awaited{keys: keys, timeout: timeout})
+	}
 	c.W.NullArray()
 	return nil
 }
 
-// orWait waits for any of the keys.
-func (c *Ctx) orWait(timeout time.Duration) func(keys [][]byte) error {
-	return func(keys [][]byte) error { return c.wait(awaited{keys: keys, timeout: timeout}) }
-}
+func lmpop(c *Ctx) error { return c.lmpop(1, false) }
 
-func lmpop(c *Ctx) error { return c.lmpop(1, c.nullArray) }
-
-func blmpop(c *Ctx) error {
-	timeout, err := c.seconds(1)
-	if err != nil {
-		return err
-	}
-	return c.lmpop(2, c.orWait(timeout))
-}
+func blmpop(c *Ctx) error { return c.lmpop(2, true) }
 
 // bpop is BLPOP and BRPOP.
 func (c *Ctx) bpop(end keyspace.End) error {

@@ -467,8 +467,8 @@ func (c *Ctx) zpop(highest bool) error {
 	return c.popScored(c.Args[1], set, n, highest, nested)
 }
 
-// zmpop is ZMPOP and BZMPOP, whose number of keys is argument i. nothing ends it where there is no sorted set.
-func (c *Ctx) zmpop(i int, nothing func(keys [][]byte) error) error {
+// zmpop is ZMPOP and, where it blocks, BZMPOP, whose number of keys is argument i.
+func (c *Ctx) zmpop(i int, blocks bool) error {
 	numKeys, err := c.atLeastOne(i, "numkeys")
 	if err != nil {
 		return err
@@ -494,11 +494,15 @@ func (c *Ctx) zmpop(i int, nothing func(keys [][]byte) error) error {
 			return ErrSyntax
 		}
 	}
+	timeout, err := c.timeoutOf(blocks)
+	if err != nil {
+		return err
+	}
 	if i, err = c.firstOf(keys, keyspace.SortedSet); err != nil {
 		return err
 	}
 	if i < 0 {
-		return nothing(keys)
+		return c.nothing(keys, blocks, timeout)
 	}
 	set, err := c.Tx.SortedSet(keys[i])
 	if err != nil {
@@ -509,15 +513,9 @@ func (c *Ctx) zmpop(i int, nothing func(keys [][]byte) error) error {
 	return c.popScored(keys[i], set, n, highest, true)
 }
 
-func zmpop(c *Ctx) error { return c.zmpop(1, c.nullArray) }
+func zmpop(c *Ctx) error { return c.zmpop(1, false) }
 
-func bzmpop(c *Ctx) error {
-	timeout, err := c.seconds(1)
-	if err != nil {
-		return err
-	}
-	return c.zmpop(2, c.orWait(timeout))
-}
+func bzmpop(c *Ctx) error { return c.zmpop(2, true) }
 
 // bzpop is BZPOPMIN and BZPOPMAX.
 func (c *Ctx) bzpop(highest bool) error {

@@ -81,16 +81,11 @@ var drawn = []string{"string", "generic", "bitmap", "hyperloglog", "hash", "list
 // The groups of those whose keys have members.
 var collections = drawn[4:]
 
-// waits is why a command is undrawn that would hold up the lockstep: it shares what it does with one that is drawn.
-const waits = "waits where there is nothing"
-
 // tooNew is why a command is undrawn that the Redis at hand does not know.
 const tooNew = "Redis 7.0 does not know it"
 
 // undrawn are the commands of these groups that are left out, and why.
 var undrawn = map[string]string{
-	"blmove": waits, "blmpop": waits, "blpop": waits, "brpop": waits, "brpoplpush": waits, "bzmpop": waits, "bzpopmax": waits, "bzpopmin": waits,
-
 	"wait": "it waits for replicas", "waitaof": tooNew,
 
 	"delex": tooNew, "digest": tooNew, "msetex": tooNew,
@@ -103,8 +98,6 @@ var undrawn = map[string]string{
 	"xinfo|consumers": "it tells the clock",
 	"pfselftest":      "it takes Redis a second",
 	"randomkey":       "the answer is random",
-	"sort":            "Redis takes an errno that an earlier call left behind for a number out of range, now and then",
-	"sort_ro":         "as sort",
 	"object|idletime": "it tells the clock, and whether the policy is LFU",
 	"object|freq":     "it is refused unless the policy is LFU",
 	"object|refcount": "it tells how Redis keeps a value",
@@ -227,11 +220,12 @@ func (d *drawer) callOf(g *grammar) ([]string, error) {
 	if d.unknown != "" {
 		return nil, fmt.Errorf("no idea what to draw for the argument %q of %s", d.unknown, g.row.FullName())
 	}
-	if g.row.Name == "sort" {
-		words = orderly(words)
+	if strings.HasPrefix(g.row.Name, "sort") {
+		return orderly(words), nil
 	}
-	// A wrong call may ask a random choice for less than all, and give a score to where all must be 0.
-	spoilable := !slices.Contains(whole, g.row.Name) && !slices.Contains(scans, g.row.Name) && !strings.HasPrefix(d.key, "y") && g.row.Name != "xsetid"
+	// A wrong call may ask a random choice for less than all, and give a score to where all must be 0. Of a timeout that is out of
+	// range Redis 7.0 says that it is negative.
+	spoilable := !slices.Contains(whole, g.row.Name) && !slices.Contains(scans, g.row.Name) && !strings.HasPrefix(d.key, "y") && g.row.Name != "xsetid" && g.row.Flags&command.Blocking == 0
 	if spoilable && d.IntN(25) == 0 {
 		words = d.spoil(words, len(g.name))
 	}
@@ -419,6 +413,8 @@ func (d *drawer) argument(name string) string {
 		return d.one("1", "-1", "5", "0", "-12", "100", "9223372036854775800")
 	case "weight":
 		return d.one("1", "2", "0", "-1", "0.5", "inf")
+	case "timeout":
+		return d.one("0", "0.01", "1", "1e3", "-1", "x")
 	case "seconds", "milliseconds":
 		// No two are alike and all are long: both clocks may tick between two calls, and must not decide anything.
 		d.ttls++

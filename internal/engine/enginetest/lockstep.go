@@ -103,13 +103,22 @@ func (d *drawer) round() ([]move, error) {
 		m := move{db: d.IntN(4) / 3, proto: 2 + d.IntN(2), atomic: d.IntN(2) == 0}
 		for range min(1+d.IntN(batchCalls), roundCalls-len(moves)) {
 			var err error
-			if m.words, err = d.call(); err != nil {
+			for m.words, err = d.call(); err == nil && !m.atomic && mayWait(m); { // where a call would wait, it is drawn again
+				m.words, err = d.call()
+			}
+			if err != nil {
 				return nil, err
 			}
 			moves = append(moves, m)
 		}
 	}
 	return moves, nil
+}
+
+// mayWait reports whether a call waits where there is nothing for it, unless it stands in a transaction.
+func mayWait(m move) bool {
+	row := command.Commands.Lookup([]byte(m.words[0]))
+	return row.Flags&command.Blocking != 0 && !strings.HasPrefix(row.Name, "x") // which wait where BLOCK stands, and that is not drawn
 }
 
 type lockstep struct {
@@ -376,6 +385,7 @@ func (r *redisSide) run(moves []move) ([]resp.Value, error) {
 		w = &wire{dial: tcp(r.addr), proto: first.proto}
 		r.wires[first.proto] = w
 	}
+	w.exec = slices.ContainsFunc(moves, mayWait) // each call in a transaction: nobody else is there to see the difference
 	steps := []*Step{newStep("SELECT", strconv.Itoa(first.db))}
 	for _, m := range moves {
 		steps = append(steps, newStep(m.words...))
