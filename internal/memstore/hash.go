@@ -97,6 +97,7 @@ func (k *hashKey) Set(pairs [][]byte, at int64) (added int, err error) {
 		k.hash = &hash{}
 		k.t.create(k.key, keyspace.Hash, k.hash)
 	}
+	k.t.s.lift(k.hash)
 	limits := k.t.s.limits.Load()
 	if len(pairs)/2 > limits.HashEntries {
 		k.hash.unpack(k.t.s) // at once, as it would come to that anyway
@@ -104,6 +105,7 @@ func (k *hashKey) Set(pairs [][]byte, at int64) (added int, err error) {
 	for i := 0; i < len(pairs); i += 2 {
 		added += btoi(k.hash.put(k.t.s, pairs[i], pairs[i+1], at, limits))
 	}
+	k.t.s.putBack(k.hash)
 	k.wrote()
 	return added, nil
 }
@@ -112,9 +114,11 @@ func (k *hashKey) Delete(names [][]byte) (removed int, err error) {
 	if k.hash == nil {
 		return 0, nil
 	}
+	k.t.s.lift(k.hash)
 	for _, f := range names {
 		removed += btoi(k.hash.delete(k.t.s, f))
 	}
+	k.t.s.putBack(k.hash)
 	if removed > 0 {
 		k.wrote()
 	}
@@ -139,11 +143,13 @@ func (k *hashKey) Expire(names [][]byte, at int64, only keyspace.Condition, dst 
 		return dst, nil
 	}
 	changed := false
+	k.t.s.lift(k.hash)
 	for _, f := range names {
 		c := k.hash.expire(k.t.s, f, at, k.t.now, only)
 		changed = changed || c == keyspace.FieldChanged || c == keyspace.FieldRemoved
 		dst = append(dst, c)
 	}
+	k.t.s.putBack(k.hash)
 	if changed {
 		k.wrote()
 	}
@@ -187,7 +193,9 @@ func (k *hashKey) Random(n int, f func(field, value []byte)) error {
 		return nil
 	}
 	if k.hash.overdue() { // to draw with equal chance from the others
+		k.t.s.lift(k.hash)
 		k.hash.purge(k.t.s, math.MaxInt)
+		k.t.s.putBack(k.hash)
 		k.t.mark(k.key, k.t.s.hash(k.key), k.hash)
 	}
 	k.hash.random(k.t.s, n, k.hash.bare(f))

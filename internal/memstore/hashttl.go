@@ -352,7 +352,9 @@ func (t *tx) purge(key []byte, sum uint64, h *hash, most int) (n int) {
 		n = h.len()
 		t.remove(key, sum)
 	} else {
+		t.s.lift(h)
 		n = h.purge(t.s, most)
+		t.s.putBack(h)
 		t.mark(key, sum, h)
 	}
 	if !fresh {

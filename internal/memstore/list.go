@@ -15,6 +15,7 @@ type list struct {
 	front  int
 	n      int
 	large  bool // Redis would not keep it as one listpack
+	room   int  // bytes of the buffers of the chunks
 }
 
 // chunk is a run of values. Each stands between its length and its length again, the second one spelled
@@ -171,6 +172,13 @@ func (c *chunk) splice(off, next int, values ...[]byte) {
 	c.buf, c.head, c.tail = buf, 0, len(buf)
 }
 
+// splice is that of a chunk of the list.
+func (l *list) splice(c *chunk, off, next int, v []byte) {
+	was := len(c.buf)
+	c.splice(off, next, v)
+	l.room += len(c.buf) - was
+}
+
 func (l *list) used() []*chunk { return l.chunks[l.front:] }
 
 func (l *list) push(end keyspace.End, v []byte) {
@@ -181,7 +189,9 @@ func (l *list) push(end keyspace.End, v []byte) {
 		if end == keyspace.Right {
 			c = used[len(used)-1]
 		}
+		was := len(c.buf)
 		if c.room(end, size) {
+			l.room += len(c.buf) - was
 			c.push(end, v, size)
 			l.n++
 			return
@@ -192,6 +202,7 @@ func (l *list) push(end keyspace.End, v []byte) {
 		first = chunkBytes / 4
 	}
 	c := &chunk{buf: make([]byte, max(first, size))}
+	l.room += len(c.buf)
 	if end == keyspace.Left {
 		c.head, c.tail = len(c.buf), len(c.buf)
 	}
@@ -211,7 +222,9 @@ func (l *list) push(end keyspace.End, v []byte) {
 
 // drop takes chunk i, counted from the front, out of the list.
 func (l *list) drop(i int) {
-	switch i += l.front; {
+	i += l.front
+	l.room -= len(l.chunks[i].buf)
+	switch {
 	case i == l.front:
 		l.chunks[i] = nil
 		l.front++
@@ -324,6 +337,7 @@ func (l *list) halve(i int) {
 	left.tail = len(left.buf)
 	left.packed = left.measure(0, left.tail)
 	right.packed = c.packed - left.packed
+	l.room += len(left.buf) + len(right.buf) - len(c.buf)
 	l.chunks[l.front+i] = left
 	l.chunks = slices.Insert(l.chunks, l.front+i+1, right)
 }
@@ -338,7 +352,7 @@ func (l *list) set(index int, v []byte) {
 		copy(old, v)
 		return
 	}
-	c.splice(off, next, v)
+	l.splice(c, off, next, v)
 	l.halve(i)
 }
 
@@ -350,7 +364,7 @@ func (l *list) insert(after bool, pivot, v []byte) bool {
 				if after {
 					off = next
 				}
-				c.splice(off, off, v)
+				l.splice(c, off, off, v)
 				c.n++
 				c.packed += listpackSize(v)
 				l.n++
@@ -488,6 +502,7 @@ func (l *list) copy(*Store) object {
 		to := &chunk{buf: bytes.Clone(from.buf[from.head:from.tail]), n: from.n, packed: from.packed}
 		to.tail = len(to.buf)
 		c.chunks = append(c.chunks, to)
+		c.room += len(to.buf)
 	}
 	return c
 }
@@ -521,8 +536,9 @@ func (t *tx) List(key []byte) (keyspace.ListKey, error) {
 // size is how large lists may get, in the terms of keyspace.Limits.
 func (k *listKey) size() int { return k.t.s.limits.Load().ListSize }
 
-// wrote ends a write.
+// wrote ends a write, which has begun by lifting the list off the scale.
 func (k *listKey) wrote() {
+	k.t.s.putBack(k.list)
 	if k.t.wrote(k.key, k.list.n) {
 		k.list = nil
 	}
@@ -549,6 +565,7 @@ func (k *listKey) Push(end keyspace.End, values [][]byte) (int, error) {
 		k.list = &list{}
 		k.t.create(k.key, keyspace.List, k.list)
 	}
+	k.t.s.lift(k.list)
 	k.list.grow(k.size(), values...)
 	for _, v := range values {
 		k.list.push(end, v)
@@ -561,6 +578,7 @@ func (k *listKey) Pop(end keyspace.End, n int, f func(value []byte)) error {
 	if k.list == nil || n <= 0 {
 		return nil
 	}
+	k.t.s.lift(k.list)
 	for ; n > 0 && k.list.n > 0; n-- {
 		k.list.pop(end, f)
 	}
@@ -593,6 +611,7 @@ func (k *listKey) Set(index int, value []byte) (bool, error) {
 	if index < 0 || index >= k.list.n {
 		return false, nil
 	}
+	k.t.s.lift(k.list)
 	k.list.grow(k.size(), value)
 	k.list.set(index, value)
 	k.removed()
@@ -603,8 +622,10 @@ func (k *listKey) Insert(after bool, pivot, value []byte) (int, error) {
 	if k.list == nil {
 		return 0, nil
 	}
+	k.t.s.lift(k.list)
 	k.list.grow(k.size(), value)
 	if !k.list.insert(after, pivot, value) {
+		k.t.s.putBack(k.list)
 		return -1, nil
 	}
 	k.wrote()
@@ -615,6 +636,7 @@ func (k *listKey) Remove(n int, value []byte) (removed int, err error) {
 	if k.list == nil {
 		return 0, nil
 	}
+	k.t.s.lift(k.list)
 	switch {
 	case n == 0:
 		removed = k.list.remove(value, k.list.n, false)
@@ -625,6 +647,8 @@ func (k *listKey) Remove(n int, value []byte) (removed int, err error) {
 	}
 	if removed > 0 {
 		k.removed()
+	} else {
+		k.t.s.putBack(k.list)
 	}
 	return removed, nil
 }
@@ -633,6 +657,7 @@ func (k *listKey) Trim(start, stop int) error {
 	if k.list == nil {
 		return nil
 	}
+	k.t.s.lift(k.list)
 	from, to, empty := clip(start, stop, k.list.n)
 	if empty {
 		k.list.release(nil)

@@ -169,6 +169,7 @@ func (k *setKey) Add(members [][]byte) (added int, err error) {
 		k.set = &set{}
 		k.t.create(k.key, keyspace.Set, k.set)
 	}
+	k.t.s.lift(k.set)
 	limits := k.t.s.limits.Load()
 	if k.set.outgrown(members, limits) {
 		k.set.enlarge(k.t.s) // at once, as it would come to that anyway
@@ -176,6 +177,7 @@ func (k *setKey) Add(members [][]byte) (added int, err error) {
 	for _, m := range members {
 		added += btoi(k.set.add(k.t.s, m, len(members) <= limits.SetIntegers))
 	}
+	k.t.s.putBack(k.set)
 	if added > 0 {
 		k.t.wrote(k.key, k.set.len())
 	}
@@ -186,9 +188,11 @@ func (k *setKey) Remove(members [][]byte) (removed int, err error) {
 	if k.set == nil {
 		return 0, nil
 	}
+	k.t.s.lift(k.set)
 	for _, m := range members {
 		removed += btoi(k.set.delete(k.t.s, m))
 	}
+	k.t.s.putBack(k.set)
 	k.left(removed)
 	return removed, nil
 }
@@ -247,6 +251,7 @@ func (k *setKey) Pop(n int, f func(member []byte)) error {
 	if k.set == nil {
 		return nil
 	}
+	k.t.s.lift(k.set)
 	popped := 0
 	for ; popped < n && k.set.len() > 0; popped++ {
 		if size := len(k.set.numbers); size > 0 {
@@ -259,6 +264,7 @@ func (k *setKey) Pop(n int, f func(member []byte)) error {
 		f(member)
 		k.set.fields.delete(k.t.s, member)
 	}
+	k.t.s.putBack(k.set)
 	k.left(popped)
 	return nil
 }

@@ -27,6 +27,7 @@ type Store struct {
 
 	closed  bool
 	arena   arena
+	heap    int // the scale: bytes of collections besides their blocks
 	seed    maphash.Seed
 	rng     *rand.Rand
 	dbs     [keyspace.Databases]database
@@ -40,6 +41,10 @@ type Store struct {
 	evicted int64   // and those that gave way
 	hits    int64   // lookups that count, of keys that were there
 	misses  int64   // and that were not
+
+	candidates []candidate // to give way, the best last
+	turnDB     int         // the database whose turn it is to lose a key, where any goes
+
 	tx      tx
 	scratch []byte
 	watcher keyspace.Observer // of transactions that have none
@@ -70,6 +75,8 @@ type object interface {
 	copy(s *Store) object
 	// encoding is Redis's name of the representation.
 	encoding() string
+	// heap is how many bytes it takes besides blocks.
+	heap() int
 }
 
 // How the sweeper looks for expired keys: some 160,000 a second of each database, at a few percent of a processor.
@@ -90,7 +97,6 @@ func New(o Options) *Store {
 	s.tx.s = s
 	s.limits.Store(defaultLimits())
 	s.SetMemory(defaultMemory())
-	s.tx.memory, s.tx.looks = s.memory.Load(), &s.looks
 	if s.now != nil {
 		s.sweeper.Go(s.sweep)
 	}
@@ -112,7 +118,7 @@ func (s *Store) Close() error {
 		}
 	}
 	s.arena, s.objects, s.free, s.watched, s.waiting, s.ready = arena{}, nil, nil, nil, nil, nil
-	s.dbs = [keyspace.Databases]database{}
+	s.dbs, s.heap = [keyspace.Databases]database{}, 0
 	s.mu.Unlock()
 	s.sweeper.Wait()
 	return nil
@@ -128,13 +134,12 @@ func (s *Store) Begin(ctx context.Context, a keyspace.Access) (keyspace.Tx, erro
 		s.mu.Unlock()
 		return nil, keyspace.ErrClosed
 	}
-	s.tx.begin(a.DB, a.Now)
-	s.tx.memory = s.memory.Load()
-	if s.tx.observer = a.Observer; a.Observer == nil {
-		s.tx.observer = s.watcher
+	if a.Observer == nil {
+		a.Observer = s.watcher
 	}
-	if s.tx.looks = a.Lookup; a.Lookup == nil {
-		s.tx.looks = &s.looks
+	s.tx.start(a.DB, a.Now, a.Observer)
+	if a.Lookup != nil {
+		s.tx.looks = a.Lookup
 	}
 	return &s.tx, nil
 }
@@ -177,6 +182,8 @@ func (s *Store) sweep() {
 			for batch := 0; batch < sweepMost && s.sweepFields(db); batch++ {
 			}
 		}
+		for batch := 0; batch < sweepMost && s.relieve(); batch++ {
+		}
 	}
 }
 
@@ -188,8 +195,7 @@ func (s *Store) sweepSome(db int) (more bool) {
 		s.mu.Unlock()
 		return false
 	}
-	s.tx.begin(db, s.now())
-	s.tx.observer = s.watcher
+	s.tx.start(db, s.now(), s.watcher)
 	defer s.tx.Commit()
 	var due [][]byte
 	seen := 0
@@ -213,8 +219,7 @@ func (s *Store) sweepFields(db int) (more bool) {
 		s.mu.Unlock()
 		return false
 	}
-	s.tx.begin(db, s.now())
-	s.tx.observer = s.watcher
+	s.tx.start(db, s.now(), s.watcher)
 	defer s.tx.Commit()
 	var due [][]byte
 	seen := 0
@@ -357,6 +362,7 @@ func (s *Store) hash(name []byte) uint64 { return maphash.Bytes(s.seed, name) }
 
 // keep stores a collection and returns its handle.
 func (s *Store) keep(o object) uint32 {
+	s.putBack(o)
 	if n := len(s.free); n > 0 {
 		h := s.free[n-1]
 		s.free = s.free[:n-1]

@@ -17,6 +17,8 @@ type stream struct {
 	maxDeleted keyspace.StreamID
 	added      uint64
 	groups     []*streamGroup
+	room       int // bytes of the runs
+	pending    int // entries, of all groups
 }
 
 func (st *stream) release(*Store) { *st = stream{} }
@@ -25,11 +27,12 @@ func (st *stream) encoding() string { return "stream" }
 
 func (st *stream) copy(*Store) object {
 	c := *st
-	c.runs = make([]*streamRun, len(st.runs))
+	c.runs, c.room = make([]*streamRun, len(st.runs)), 0
 	for i, r := range st.runs {
 		own := *r
 		own.buf = bytes.Clone(r.buf)
 		c.runs[i] = &own
+		c.room += cap(own.buf)
 	}
 	c.groups = make([]*streamGroup, len(st.groups))
 	for i, g := range st.groups {
@@ -54,8 +57,12 @@ func (st *stream) append(id keyspace.StreamID, fields [][]byte, limit keyspace.R
 		for _, f := range fields {
 			added += len(f)
 		}
-		if r = st.runs[k-1]; r.full(added, limit) {
+		r = st.runs[k-1]
+		st.room -= cap(r.buf)
+		if r.full(added, limit) {
+			sealed := r
 			r = r.seal()
+			st.room += cap(sealed.buf)
 			r.begin(id, fields)
 			st.runs = append(st.runs, r)
 		}
@@ -65,6 +72,7 @@ func (st *stream) append(id keyspace.StreamID, fields [][]byte, limit keyspace.R
 		st.runs = append(st.runs, r)
 	}
 	r.append(id, fields)
+	st.room += cap(r.buf)
 	st.n++
 	st.last = id
 	st.added++
@@ -116,12 +124,20 @@ func (st *stream) delete(id keyspace.StreamID) bool {
 		return true
 	}
 	r.delete(&e)
-	r.tidy()
+	st.tidy(r)
 	return true
+}
+
+// tidy is that of a run of the stream.
+func (st *stream) tidy(r *streamRun) {
+	st.room -= cap(r.buf)
+	r.tidy()
+	st.room += cap(r.buf)
 }
 
 // dropRun removes a run.
 func (st *stream) dropRun(i int) {
+	st.room -= cap(st.runs[i].buf)
 	if i == 0 { // moving the rest each time would be quadratic
 		st.runs[0] = nil
 		st.runs = st.runs[1:]
@@ -170,7 +186,7 @@ func (st *stream) trimRun(r *streamRun, t *keyspace.StreamTrim) (removed int) {
 		}
 		r.delete(&e)
 	}
-	r.tidy()
+	st.tidy(r)
 	return removed
 }
 
@@ -292,7 +308,9 @@ func (k *streamKey) create() {
 }
 
 // wrote ends a write of entries.
-func (k *streamKey) wrote() { k.t.s.changed(k.t.number, k.key) }
+func (k *streamKey) wrote() {
+	k.t.s.changed(k.t.number, k.key)
+}
 
 func (k *streamKey) Info() (i keyspace.StreamInfo, ok bool, err error) {
 	st := k.stream
@@ -323,7 +341,9 @@ func (k *streamKey) Append(id keyspace.StreamID, fields [][]byte, run keyspace.R
 	} else {
 		k.wrote()
 	}
+	k.t.s.lift(k.stream)
 	k.stream.append(id, fields, run)
+	k.t.s.putBack(k.stream)
 	return nil
 }
 
@@ -351,7 +371,7 @@ func (k *streamKey) Get(ids []keyspace.StreamID, f func(i int, fields [][]byte))
 func (k *streamKey) Delete(ids []keyspace.StreamID, dst []bool) ([]bool, error) {
 	deleted := false
 	for _, id := range ids {
-		ok := k.stream != nil && k.stream.delete(id)
+		ok := k.stream != nil && k.delete(id)
 		deleted = deleted || ok
 		dst = append(dst, ok)
 	}
@@ -361,9 +381,17 @@ func (k *streamKey) Delete(ids []keyspace.StreamID, dst []bool) ([]bool, error) 
 	return dst, nil
 }
 
+func (k *streamKey) delete(id keyspace.StreamID) bool {
+	k.t.s.lift(k.stream)
+	defer k.t.s.putBack(k.stream)
+	return k.stream.delete(id)
+}
+
 func (k *streamKey) Trim(t *keyspace.StreamTrim) (removed int, err error) {
 	if k.stream != nil {
+		k.t.s.lift(k.stream)
 		removed = k.stream.trim(t)
+		k.t.s.putBack(k.stream)
 	}
 	if removed > 0 {
 		k.wrote()

@@ -121,6 +121,13 @@ func (k *streamKey) group(name []byte) *streamGroup {
 	return nil
 }
 
+// waits notes that so many entries more are pending, which is no write of the stream.
+func (k *streamKey) waits(more int) {
+	k.t.s.lift(k.stream)
+	k.stream.pending += more
+	k.t.s.putBack(k.stream)
+}
+
 func (k *streamKey) Groups(f func(g *keyspace.StreamGroup)) error {
 	if k.stream != nil {
 		for _, g := range k.stream.groups {
@@ -144,7 +151,9 @@ func (k *streamKey) SetGroup(name []byte, last keyspace.StreamID, read int64) (c
 		k.create()
 		g = &streamGroup{name: bytes.Clone(name)}
 		i, _ := k.stream.placeGroup(name)
+		k.t.s.lift(k.stream)
 		k.stream.groups = slices.Insert(k.stream.groups, i, g)
+		k.t.s.putBack(k.stream)
 		created = true
 	}
 	g.last, g.read = last, read
@@ -156,7 +165,10 @@ func (k *streamKey) DeleteGroup(name []byte) (bool, error) {
 		return false, nil
 	}
 	i, _ := k.stream.placeGroup(name)
+	k.t.s.lift(k.stream)
+	k.stream.pending -= k.stream.groups[i].pending.n
 	k.stream.groups = slices.Delete(k.stream.groups, i, i+1)
+	k.t.s.putBack(k.stream)
 	k.wrote()
 	return true, nil
 }
@@ -202,6 +214,7 @@ func (k *streamKey) DeleteConsumer(group, name []byte) (pending int, ok bool, er
 	c.pending.from(keyspace.StreamID{}, func(id keyspace.StreamID, _ *struct{}) bool { return g.pending.remove(id) })
 	g.consumers = slices.Delete(g.consumers, i, i+1)
 	g.slots[c.slot] = nil
+	k.waits(-c.pending.n)
 	return c.pending.n, true, nil
 }
 
@@ -241,17 +254,20 @@ func (k *streamKey) PendingAt(group []byte, ids []keyspace.StreamID, dst []keysp
 
 func (k *streamKey) Assign(group, name []byte, entries []keyspace.Pending) error {
 	g := k.group(group)
-	c := g.consumer(name)
+	c, was := g.consumer(name), g.pending.n
 	for i := range entries {
 		g.assign(c, &entries[i])
 	}
+	k.waits(g.pending.n - was)
 	return nil
 }
 
 func (k *streamKey) Acknowledge(group []byte, ids []keyspace.StreamID, dst []bool) ([]bool, error) {
 	g := k.group(group)
+	was := g.pending.n
 	for _, id := range ids {
 		dst = append(dst, g.acknowledge(id))
 	}
+	k.waits(g.pending.n - was)
 	return dst, nil
 }

@@ -19,6 +19,7 @@ type table struct {
 	dir   []*segment // 1<<depth of them; a segment of lesser depth stands in it several times
 	depth uint8
 	n     int
+	slots int // of all segments
 }
 
 type segment struct {
@@ -78,10 +79,12 @@ func (s *segment) find(a *arena, h uint64, name []byte) int {
 func (t *table) insert(a *arena, seed maphash.Seed, h uint64, r ref) {
 	if t.dir == nil {
 		t.dir = []*segment{newSegment(minSlots, 0)}
+		t.slots = minSlots
 	}
 	s := t.segment(h)
 	for s.n >= len(s.slots)-len(s.slots)/8 {
 		if len(s.slots) < segmentSlots || s.depth == maxDepth {
+			t.slots += len(s.slots)
 			s.resize(2 * len(s.slots))
 		} else {
 			t.split(a, seed, h, s)
@@ -124,6 +127,7 @@ func (t *table) split(a *arena, seed maphash.Seed, h uint64, s *segment) {
 		t.depth++
 	}
 	depth := s.depth + 1
+	t.slots += 2*segmentSlots - len(s.slots)
 	halves := [2]*segment{newSegment(segmentSlots, depth), newSegment(segmentSlots, depth)}
 	for _, slot := range s.slots {
 		if slot != 0 {
@@ -153,6 +157,7 @@ func (t *table) remove(a *arena, h uint64, name []byte) ref {
 	if t.n--; t.n == 0 {
 		*t = table{}
 	} else if len(s.slots) > minSlots && s.n < len(s.slots)/8 {
+		t.slots -= len(s.slots) / 2
 		s.resize(len(s.slots) / 2)
 	}
 	return r

@@ -60,6 +60,12 @@ func (p *pool[T]) reset() {
 	p.used = 0
 }
 
+// start is the beginning of a transaction, begin that of its use of a database.
+func (t *tx) start(db int, now int64, o keyspace.Observer) {
+	t.begin(db, now)
+	t.observer, t.looks, t.memory = o, &t.s.looks, t.s.memory.Load()
+}
+
 func (t *tx) begin(db int, now int64) {
 	t.db, t.number, t.now, t.second = &t.s.dbs[db], db, now, uint32(now/1000)&secondsMask
 }
@@ -197,6 +203,7 @@ func (s *Store) drop(b []byte) {
 	handle := le.Uint32(valueOf(b))
 	o := s.objects[handle]
 	s.objects[handle] = nil
+	s.lift(o)
 	s.free = append(s.free, handle)
 	if len(s.free) == len(s.objects) && len(s.free) > 1024 {
 		s.objects, s.free = nil, nil
@@ -444,7 +451,7 @@ func (t *tx) Clear() error {
 		others += t.s.dbs[i].keys.n
 	}
 	if others == t.db.keys.n { // nothing else lives in the pages
-		t.s.arena, t.s.objects, t.s.free = arena{}, nil, nil
+		t.s.arena, t.s.heap, t.s.objects, t.s.free = arena{}, 0, nil, nil
 	} else {
 		t.db.keys.each(func(r ref) {
 			t.s.drop(t.block(r))

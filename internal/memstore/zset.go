@@ -252,12 +252,14 @@ func (k *zsetKey) Put(members []keyspace.Scored) (added int, err error) {
 		k.zset = &zset{}
 		k.t.create(k.key, keyspace.SortedSet, k.zset)
 	}
+	k.t.s.lift(k.zset)
 	if z := k.zset; z.dict == nil && len(members) > k.t.s.limits.Load().SortedSetEntries {
 		z.enlarge(k.t.s) // at once, as it would come to that anyway
 	}
 	for _, m := range members {
 		added += btoi(k.zset.put(k.t.s, m.Member, m.Score))
 	}
+	k.t.s.putBack(k.zset)
 	k.t.wrote(k.key, k.zset.len())
 	return added, nil
 }
@@ -266,9 +268,11 @@ func (k *zsetKey) Remove(members [][]byte) (removed int, err error) {
 	if k.zset == nil {
 		return 0, nil
 	}
+	k.t.s.lift(k.zset)
 	for _, m := range members {
 		removed += btoi(k.zset.delete(k.t.s, m))
 	}
+	k.t.s.putBack(k.zset)
 	k.left(removed)
 	return removed, nil
 }
@@ -343,11 +347,13 @@ func (k *zsetKey) RemoveRange(r *keyspace.Range) (removed int, err error) {
 		ends = append(ends, len(names))
 		return true
 	})
+	k.t.s.lift(k.zset)
 	start := 0
 	for _, end := range ends {
 		k.zset.delete(k.t.s, names[start:end])
 		start = end
 	}
+	k.t.s.putBack(k.zset)
 	k.left(len(ends))
 	return len(ends), nil
 }
