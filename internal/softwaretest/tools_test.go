@@ -65,6 +65,10 @@ func TestRedisCLIPrintsTheSame(t *testing.T) {
 		{args: []string{"--bigkeys"}, normalize: summaryOnly},
 		{args: []string{"--bigkeys", "-i", "0.001", "-3"}, normalize: summaryOnly},
 		{args: []string{"--hotkeys"}},
+		{args: []string{"CONFIG", "SET", "maxmemory-policy", "allkeys-lfu", "lfu-decay-time", "0"}},
+		{args: []string{"-n", "4", "MSET", "hot", "a", "hotter", "b"}}, // not numbers: those are one object to redis-server
+		{args: []string{"-n", "4", "--hotkeys"}, normalize: func(text string) string { return sortLines(summaryOnly(text)) }},
+		{args: []string{"CONFIG", "SET", "maxmemory-policy", "noeviction", "lfu-decay-time", "1"}},
 		{args: []string{"-3", "HGETALL", "h"}},
 		{args: []string{"-3", "ZRANGE", "z", "0", "-1", "WITHSCORES"}},
 		{args: []string{"-3", "--no-raw", "ZRANGE", "z", "0", "-1", "WITHSCORES"}},
