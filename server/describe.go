@@ -26,6 +26,10 @@ func (s *Server) describe(e engine.Engine) {
 	host.Info.Register("stats", func(f *command.Fields) error {
 		f.Int("total_connections_received", s.accepted.Load())
 		f.Int("rejected_connections", s.refused.Load())
+		_, keys, copies, prefixes := s.hub.tracker.sizes()
+		f.Int("tracking_total_keys", int64(keys))
+		f.Int("tracking_total_items", int64(copies))
+		f.Int("tracking_total_prefixes", int64(prefixes))
 		return nil
 	})
 	host.Info.OnReset(func() {
@@ -149,7 +153,8 @@ func (s *Server) infoClients(f *command.Fields) error {
 	f.Int("client_recent_max_input_buffer", input)
 	f.Int("client_recent_max_output_buffer", output)
 	f.Int("blocked_clients", blocked)
-	f.Int("tracking_clients", 0)
+	tracking, _, _, _ := s.hub.tracker.sizes()
+	f.Int("tracking_clients", int64(tracking))
 	f.Int("clients_in_timeout_table", 0)
 	f.Int("total_blocking_keys", 0)
 	f.Int("total_blocking_keys_on_nokey", 0)

@@ -173,13 +173,20 @@ func (b *broker) changed(keys [][]byte, by engine.Session) {
 	}
 }
 
-// names visits what is subscribed to, with the number of listeners.
-func (b *broker) names(kind engine.Kind, f func(name string, listeners int)) {
+// names visits what is listened to.
+func (b *broker) names(kind engine.Kind, f func(name string)) {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	for name, topic := range b.topics[kind] {
-		f(name, len(topic))
+	for name := range b.topics[kind] {
+		f(name)
 	}
+}
+
+// count is how many names of a kind are listened to.
+func (b *broker) count(kind engine.Kind) int {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return len(b.topics[kind])
 }
 
 // listeners is how many listen to a name.

@@ -64,6 +64,7 @@ func NewEngine(store keyspace.Store, o Options) *Engine {
 		return nil
 	}})
 	e.Info = newInfo(e)
+	e.Info.Register("stats", e.infoChannels)
 	return e
 }
 

@@ -55,6 +55,14 @@ func publish(c *Ctx) error {
 	return nil
 }
 
+// infoChannels is what INFO tells of channels.
+func (e *Engine) infoChannels(f *Fields) error {
+	for kind, name := range [engine.Names]string{engine.Channel: "pubsub_channels", engine.Pattern: "pubsub_patterns", engine.Shard: "pubsubshard_channels"} {
+		f.Int(name, int64(e.broker.count(engine.Kind(kind))))
+	}
+	return nil
+}
+
 // channelKind is the kind of channels that a subcommand of PUBSUB is about.
 func (c *Ctx) channelKind() engine.Kind {
 	if c.Row.Name[0] == 's' {
@@ -68,7 +76,7 @@ func pubsubChannels(c *Ctx) error {
 		return Refusal("ERR unknown subcommand or wrong number of arguments for '" + clip(c.Args[1]) + "'. Try PUBSUB HELP.")
 	}
 	var names []string
-	c.Engine.broker.names(c.channelKind(), func(name string, _ int) {
+	c.Engine.broker.names(c.channelKind(), func(name string) {
 		if len(c.Args) == 2 || Match(c.Args[2], []byte(name)) {
 			names = append(names, name)
 		}
@@ -82,9 +90,7 @@ func pubsubChannels(c *Ctx) error {
 }
 
 func pubsubNumPat(c *Ctx) error {
-	n := int64(0)
-	c.Engine.broker.names(engine.Pattern, func(string, int) { n++ })
-	c.W.Int(n)
+	c.W.Int(int64(c.Engine.broker.count(engine.Pattern)))
 	return nil
 }
 
