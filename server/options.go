@@ -3,6 +3,7 @@
 package server
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"log/slog"
@@ -50,6 +51,8 @@ type front struct {
 	settings  *command.Settings            // nil: the engine has none of ours
 	limits    atomic.Pointer[bufferLimits] // as settings had them last
 
+	full func(context.Context) bool // whether memory is short: nothing is queued then
+
 	// forwards is set for engines that may know commands which the table does not: those are queued in MULTI on
 	// trust.
 	forwards bool
@@ -78,10 +81,10 @@ func (f *front) init(e engine.Engine, o *Options) {
 	f.maxQuery.Store(int64(o.Limits.QueryBuffer))
 	f.failedAt.Store(-int64(time.Hour))
 	if host := embedded(e); host != nil {
-		f.info, f.settings = host.Info, host.Settings
+		f.info, f.settings, f.full = host.Info, host.Settings, host.Full
 		f.hub.tracker.limit(func() int { return int(host.Settings.Int("tracking-table-max-keys")) })
 	} else {
-		f.forwards = true
+		f.forwards, f.full = true, func(context.Context) bool { return false }
 	}
 }
 

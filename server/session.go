@@ -163,7 +163,7 @@ func (s *session) run() {
 		return
 	}
 	mark := s.out.Len()
-	s.batch.DB = s.db
+	s.batch.DB, s.batch.NoTouch = s.db, s.noTouch
 	s.track(s.batch.Calls...)
 	err := s.engine.Do(s.ctx, &s.batch, &s.out)
 	if s.hub.Monitored() {
@@ -206,7 +206,7 @@ func (s *session) wait(life context.Context) {
 	s.blocked(cancel)
 	defer s.blocked(nil)
 	mark := s.out.Len()
-	b := engine.Batch{DB: s.db, Calls: s.batch.Calls[:1], Wait: true, Session: s}
+	b := engine.Batch{DB: s.db, Calls: s.batch.Calls[:1], Wait: true, Session: s, NoTouch: s.noTouch}
 	s.last.Store(command.Commands.Lookup(b.Calls[0][0]))
 	s.expose(b.Calls...)
 	switch err := s.engine.Do(ctx, &b, &s.out); {
@@ -280,6 +280,8 @@ func (s *session) answer(call engine.Call) {
 		s.reject("ERR Replica can't interact with the keyspace")
 	case s.multi && row != nil && row.Flags&command.NoMulti != 0:
 		s.reject("ERR Command not allowed inside a transaction")
+	case s.multi && !answers[row].atOnce && s.full(s.ctx):
+		s.reject(string(command.ErrOutOfMemory))
 	case s.multi && row == nil:
 		if text := s.refusal(call); text != "" {
 			s.reject(text)
@@ -294,7 +296,7 @@ func (s *session) answer(call engine.Call) {
 	case row != nil && row.Flags&command.Session != 0:
 		mark := s.out.Len()
 		s.Run(call, &s.out)
-		s.count(mark)
+		s.count(row, mark, false)
 		s.expose(call)
 	default:
 		s.batch.Calls = append(s.batch.Calls, call)
@@ -318,17 +320,13 @@ func (s *session) reject(text string) {
 	s.queue.spoiled = s.queue.spoiled || s.multi
 	mark := s.out.Len()
 	s.out.Error(text)
-	s.count(mark)
+	s.count(s.row, mark, true)
 }
 
 // count adds a call that the engine did not see to its statistics. Its reply begins at mark.
-func (s *session) count(mark int) {
-	if s.info == nil {
-		return
-	}
-	s.info.Called(1)
-	if reply := s.out.Buf[mark:]; len(reply) > 0 && reply[0] == '-' {
-		s.info.Refused(string(reply[1 : len(reply)-len("\r\n")]))
+func (s *session) count(row *command.Command, mark int, rejected bool) {
+	if s.info != nil {
+		s.info.Answered(row, s.out.Buf[mark:], rejected)
 	}
 }
 

@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 
+	"github.com/redbud-go/redbud/internal/command"
 	"github.com/redbud-go/redbud/internal/engine"
 	"github.com/redbud-go/redbud/internal/resp"
 )
@@ -115,7 +116,7 @@ func exec(s *session, _ engine.Call, w *resp.Writer) {
 
 // commit runs the queued calls as one.
 func (s *session) commit(w *resp.Writer) {
-	b := engine.Batch{DB: s.db, Calls: s.queue.calls, Atomic: true, Session: s}
+	b := engine.Batch{DB: s.db, Calls: s.queue.calls, Atomic: true, Session: s, NoTouch: s.noTouch}
 	// A batch carries one guard, and a guard is of one database. Guards of further databases are asked just before.
 	held := true
 	for i, watch := range s.watches {
@@ -140,6 +141,8 @@ func (s *session) commit(w *resp.Writer) {
 		switch {
 		case errors.Is(err, engine.ErrChanged):
 			w.NullArray()
+		case errors.Is(err, engine.ErrOutOfMemory):
+			w.Error("EXECABORT Transaction discarded because of: " + string(command.ErrOutOfMemory))
 		case errors.Is(err, engine.ErrAborted):
 			w.Error("EXECABORT Transaction discarded because of previous errors.")
 		default:

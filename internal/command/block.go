@@ -129,7 +129,7 @@ func (e *Engine) wait(ctx context.Context, c *Ctx, b *engine.Batch, a keyspace.A
 			}
 			return false, nil
 		}
-		if err = e.refuse(c, mark, err); err == nil {
+		if err = e.refuse(c, row, mark, err, false); err == nil {
 			c.handOver(tx)
 		}
 		return err == nil, err
@@ -142,6 +142,7 @@ func (e *Engine) wait(ctx context.Context, c *Ctx, b *engine.Batch, a keyspace.A
 	case errors.Is(err, engine.ErrTimeout):
 		again.nothing(c.W)
 	case errors.Is(err, engine.ErrUnblocked):
+		e.Info.refused(row, string(errUnblocked), false)
 		c.W.Error(string(errUnblocked))
 	case err != nil:
 		return err

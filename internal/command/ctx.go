@@ -86,6 +86,8 @@ type Ctx struct {
 	rows []*Command
 	news news
 
+	looks     keyspace.Lookup
+	bounded   bool    // keys may take only so much memory
 	blockable bool    // the call may wait
 	awaits    awaited // what it waits for
 }

@@ -33,6 +33,7 @@ type Engine struct {
 	telling  sync.Mutex // held from before a commit until its news are told: they are told in the order of commits
 	needKeys bool
 	blocked  atomic.Int64 // calls that wait
+	bounded  atomic.Bool  // keys may take only so much memory
 	contexts sync.Pool
 	table    *Table // Commands, for commands about commands: they stand in it and cannot name it
 
@@ -58,6 +59,9 @@ func NewEngine(store keyspace.Store, o Options) *Engine {
 	e.Settings = newSettings()
 	if s, ok := store.(keyspace.Limited); ok {
 		e.Settings.limit(s)
+	}
+	if s, ok := store.(keyspace.Bounded); ok {
+		e.bound(s)
 	}
 	e.Settings.Register(Setting{Name: "notify-keyspace-events", Normal: normalEvents, Apply: func(letters string) error {
 		e.selectEvents(letters)
@@ -95,8 +99,8 @@ func (e *Engine) Do(ctx context.Context, b *engine.Batch, w *resp.Writer) error 
 	c := e.contexts.Get().(*Ctx)
 	mark := w.Len()
 	access := e.prepare(c, b)
-	access.Observer = c
-	c.W, c.Session = w, b.Session
+	access.Observer, access.Lookup = c, &c.looks
+	c.W, c.Session, c.looks.Unused, c.bounded = w, b.Session, b.NoTouch, e.bounded.Load()
 	b.Done = 0
 	err := e.segment(ctx, c, b, access)
 	for errors.Is(err, engine.ErrWouldWait) && b.Wait {
@@ -109,7 +113,7 @@ func (e *Engine) Do(ctx context.Context, b *engine.Batch, w *resp.Writer) error 
 		w.Truncate(mark)
 		err = e.failure("run batch", err)
 	} else {
-		e.Info.Called(b.Done)
+		e.Info.called(c.rows[:b.Done])
 	}
 	c.tell()
 	c.release()
@@ -195,6 +199,22 @@ func (e *Engine) run(ctx context.Context, c *Ctx, b *engine.Batch, a keyspace.Ac
 		}
 	}
 	c.blockable = !b.Atomic
+	if b.Atomic && c.bounded {
+		refused, err := c.refusesAll(b)
+		if err != nil {
+			return err
+		}
+		if refused && b.Session != nil {
+			return engine.ErrOutOfMemory
+		}
+		if refused {
+			for ; b.Done < len(b.Calls); b.Done++ {
+				if err := e.refuse(c, c.rows[b.Done], c.W.Len(), ErrOutOfMemory, true); err != nil {
+					return err
+				}
+			}
+		}
+	}
 	for b.Done < len(b.Calls) {
 		err := e.call(c, c.rows[b.Done], b.Calls[b.Done])
 		if errors.Is(err, errBlocked) {
@@ -224,19 +244,30 @@ func (e *Engine) call(c *Ctx, row *Command, call engine.Call) error {
 	var err error
 	switch {
 	case row == nil || row.Run == nil || !row.Fits(len(call)):
-		err = e.other(c, call)
+		if err = e.other(c, call); err != nil {
+			return e.refuse(c, row, mark, err, true)
+		}
+	case c.bounded && c.blockable:
+		refused, err := c.refuses(row)
+		if refused {
+			err = ErrOutOfMemory
+		}
+		if err != nil {
+			return e.refuse(c, row, mark, err, true)
+		}
+		fallthrough
 	default:
-		c.Args, c.Row = call, row
+		c.Args, c.Row, c.looks.Counts = call, row, row.reads
 		err = row.Run(c)
 	}
 	if err == nil {
 		return nil
 	}
-	return e.refuse(c, mark, err)
+	return e.refuse(c, row, mark, err, false)
 }
 
-// refuse makes the reply, which begins at mark, of a refusal. Any other error it returns.
-func (e *Engine) refuse(c *Ctx, mark int, err error) error {
+// refuse makes the reply, which begins at mark, of a refusal. Any other error it returns. A call that is rejected did not run.
+func (e *Engine) refuse(c *Ctx, row *Command, mark int, err error, rejected bool) error {
 	if err == nil {
 		return nil
 	}
@@ -245,7 +276,10 @@ func (e *Engine) refuse(c *Ctx, mark int, err error) error {
 	if !ok {
 		return err
 	}
-	e.Info.Refused(string(r))
+	e.Info.refused(row, string(r), rejected)
+	if rejected && row != nil {
+		e.Info.rows[row.index].calls.Add(-1) // it is going to be counted with its batch
+	}
 	c.W.Error(string(r))
 	return nil
 }
@@ -259,7 +293,11 @@ func (e *Engine) other(c *Ctx, call engine.Call) error {
 	if c.Session == nil {
 		return Refusal("ERR '" + row.FullName() + "' needs a connection")
 	}
+	mark := c.W.Len()
 	c.Session.Run(call, c.W)
+	if text, ok := errorReply(c.W.Buf[mark:]); ok {
+		e.Info.refused(row, text, false)
+	}
 	if db := c.Session.DB(); db != c.DB {
 		c.DB = db
 		return c.Tx.Select(db)
@@ -272,7 +310,7 @@ func (e *Engine) failure(what string, err error) error {
 	switch {
 	case errors.Is(err, keyspace.ErrClosed):
 		return engine.ErrClosed
-	case errors.Is(err, engine.ErrChanged):
+	case errors.Is(err, engine.ErrChanged), errors.Is(err, engine.ErrOutOfMemory):
 		return err
 	}
 	return fmt.Errorf("%s: %w", what, err)

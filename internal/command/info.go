@@ -46,7 +46,7 @@ type Info struct {
 	RunID string // 40 hexadecimal digits, new for every engine
 
 	started  int64 // milliseconds since 1970
-	calls    atomic.Int64
+	rows     []rowStats
 	refusals atomic.Int64
 
 	mu        sync.Mutex // guards what follows
@@ -87,6 +87,7 @@ func newInfo(e *Engine) *Info {
 	i := &Info{
 		RunID:     hex.EncodeToString(id),
 		started:   e.now().UnixMilli(),
+		rows:      make([]rowStats, e.table.n),
 		providers: map[string][]func(*Fields) error{},
 		codes:     map[string]int64{},
 	}
@@ -97,6 +98,7 @@ func newInfo(e *Engine) *Info {
 	i.Register("replication", infoReplication)
 	i.Register("cpu", infoCPU)
 	i.Register("modules", func(*Fields) error { return nil })
+	i.Register("commandstats", i.commandStats)
 	i.Register("errorstats", i.errorStats)
 	i.Register("cluster", func(f *Fields) error { f.Int("cluster_enabled", 0); return nil })
 	i.Register("keyspace", infoKeyspace)
@@ -125,27 +127,18 @@ func (i *Info) OnReset(f func()) {
 	i.onReset = append(i.onReset, f)
 }
 
-// Called counts calls that ran.
-func (i *Info) Called(n int) { i.calls.Add(int64(n)) }
-
 // maxErrorCodes bounds errorstats: codes may come from scripts.
 const maxErrorCodes = 128
-
-// Refused counts an error reply, by the code that its text starts with.
-func (i *Info) Refused(text string) {
-	i.refusals.Add(1)
-	code, _, _ := strings.Cut(text, " ")
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if _, known := i.codes[code]; known || len(i.codes) < maxErrorCodes {
-		i.codes[code]++
-	}
-}
 
 // reset is CONFIG RESETSTAT.
 func (i *Info) reset(c *Ctx) {
 	i.mu.Lock()
-	i.calls.Store(0)
+	for k := range i.rows {
+		s := &i.rows[k]
+		s.calls.Store(0)
+		s.failed.Store(0)
+		s.rejected.Store(0)
+	}
 	i.refusals.Store(0)
 	clear(i.codes)
 	i.base = counts(c.Tx)
@@ -347,7 +340,7 @@ func (i *Info) stats(f *Fields) error {
 	i.mu.Lock()
 	base := i.base
 	i.mu.Unlock()
-	calls := i.calls.Load()
+	calls := i.processed()
 	f.Int("total_commands_processed", calls)
 	f.Int("instantaneous_ops_per_sec", i.rate(f.Ctx.Now, calls))
 	f.Int("expired_keys", n.Expired-base.Expired)

@@ -37,7 +37,7 @@ const (
 )
 
 // ownEvents are the classes of the events that a store brings about of its own accord.
-var ownEvents = map[string]EventClass{"expired": EventExpired, "evicted": EventEvicted, "hexpired": EventHash, "del": EventGeneric, "new": EventNew}
+var ownEvents = map[string]EventClass{"expired": EventExpired, "evicted": EventEvicted, "keymiss": EventMiss, "hexpired": EventHash, "del": EventGeneric, "new": EventNew}
 
 // notifications are the letters of notify-keyspace-events. The place of a letter is that of its bit in Engine.notify.
 const notifications = eventClasses + "nmKE"
@@ -111,6 +111,7 @@ func (c *Ctx) event(db int, class EventClass, name string, key []byte) {
 // Note implements keyspace.Observer.
 func (c *Ctx) Note(db int, key []byte, event string) {
 	switch {
+	case event == "keymiss" && c.Engine.notify.Load()&EventMiss.bit() == 0: // of no interest to anybody else
 	case event != "":
 		c.event(db, ownEvents[event], event, key)
 	case c.Engine.broker.trackers.Load() == 0:

@@ -27,6 +27,8 @@ type Command struct {
 
 	parent *Command
 	names  *Names
+	index  int  // among all rows
+	reads  bool // what it looks up counts as a hit or a miss
 }
 
 // FullName is the name that COMMAND and error messages use: "get", "client|id".
@@ -181,6 +183,7 @@ func (k Keys) each(call engine.Call, f func(i int)) {
 // Table holds rows by name. It is immutable and safe for concurrent use.
 type Table struct {
 	rows  []*Command
+	n     int        // of rows, with those of subcommands
 	slots []*Command // open addressing by hashName; a power of two, at most half full
 }
 
@@ -230,7 +233,12 @@ func newTable(families ...[]*Command) *Table {
 			}
 		}
 	}
-	t.Each(func(c *Command) { c.names = names[c.FullName()] })
+	t.Each(func(c *Command) {
+		c.names = names[c.FullName()]
+		c.reads = c.Flags&ReadOnly != 0 || alsoRead[c.FullName()]
+		c.index = t.n
+		t.n++
+	})
 	return t
 }
 

@@ -113,6 +113,9 @@ var accesses = byWord(map[string]string{
 	"RW access update variable_flags": "bitfield set",
 })
 
+// alsoRead are the commands that write and whose lookups count all the same as hits and misses.
+var alsoRead = map[string]bool{"getdel": true, "getex": true, "getset": true}
+
 // tips are hints for clients, of a cluster above all (https://redis.io/docs/latest/develop/reference/command-tips/).
 var tips = byWord(map[string]string{
 	"nondeterministic_output": `client|info client|list dump hrandfield hscan object|encoding object|freq object|idletime
