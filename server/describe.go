@@ -19,13 +19,13 @@ func (s *Server) describe(e engine.Engine) {
 	}
 	host.Settings.Register(s.settings()...)
 	host.Info.Register("server", func(f *command.Fields) error {
-		f.Int("tcp_port", int64(s.port()))
+		f.Max("tcp_port", int64(s.port()))
 		return nil
 	})
 	host.Info.Register("clients", s.infoClients)
 	host.Info.Register("stats", func(f *command.Fields) error {
-		f.Int("total_connections_received", s.accepted.Load())
-		f.Int("rejected_connections", s.refused.Load())
+		f.Add("total_connections_received", s.accepted.Load())
+		f.Add("rejected_connections", s.refused.Load())
 		_, keys, copies, prefixes := s.hub.tracker.sizes()
 		f.Int("tracking_total_keys", int64(keys))
 		f.Int("tracking_total_items", int64(copies))
@@ -140,19 +140,16 @@ func (s *Server) unixSocket() string {
 func (s *Server) infoClients(f *command.Fields) error {
 	var input, output int64
 	clients := s.hub.all()
-	blocked := int64(0)
 	for _, c := range clients {
-		if c.waiting() {
-			blocked++
-		}
 		input, output = max(input, c.input.Load()), max(output, c.pending.Load())
 	}
-	f.Int("connected_clients", int64(len(clients)))
+	if f.First(s.hub) {
+		f.Add("connected_clients", int64(len(clients)))
+	}
 	f.Int("cluster_connections", 0)
-	f.Int("maxclients", s.maxClients.Load())
-	f.Int("client_recent_max_input_buffer", input)
-	f.Int("client_recent_max_output_buffer", output)
-	f.Int("blocked_clients", blocked)
+	f.Add("maxclients", s.maxClients.Load())
+	f.Max("client_recent_max_input_buffer", input)
+	f.Max("client_recent_max_output_buffer", output)
 	tracking, _, _, _ := s.hub.tracker.sizes()
 	f.Int("tracking_clients", int64(tracking))
 	f.Int("clients_in_timeout_table", 0)

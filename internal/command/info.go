@@ -92,6 +92,7 @@ func newInfo(e *Engine) *Info {
 		codes:     map[string]int64{},
 	}
 	i.Register("server", i.server)
+	i.Register("clients", func(f *Fields) error { f.Int("blocked_clients", int64(e.Waiting())); return nil })
 	i.Register("memory", i.memory)
 	i.Register("persistence", infoPersistence)
 	i.Register("stats", i.stats)
@@ -150,26 +151,67 @@ func (i *Info) reset(c *Ctx) {
 	}
 }
 
-// Fields is a section under construction.
+// Fields is a section under construction. Several servers may tell of one engine: a field of theirs comes once.
 type Fields struct {
-	Ctx *Ctx // the INFO that asks
-	buf []byte
+	Ctx  *Ctx // the INFO that asks
+	list []infoField
+	told []any
+	buf  []byte // the sections before
 }
 
-// Int appends a field with a number.
-func (f *Fields) Int(name string, n int64) {
-	f.buf = append(f.buf, name...)
-	f.buf = append(f.buf, ':')
-	f.buf = strconv.AppendInt(f.buf, n, 10)
-	f.buf = append(f.buf, '\r', '\n')
+// First reports whether the section has not yet asked about x: what several servers have in common is told once.
+func (f *Fields) First(x any) bool {
+	if slices.Contains(f.told, x) {
+		return false
+	}
+	f.told = append(f.told, x)
+	return true
+}
+
+type infoField struct {
+	name, text string
+	n          int64
+	number     bool // n counts, not text
+}
+
+// Int appends a field with a number, unless there is one of the name.
+func (f *Fields) Int(name string, n int64) { f.merge(name, n, func(was, _ int64) int64 { return was }) }
+
+// Add is Int that adds to the number that is there.
+func (f *Fields) Add(name string, n int64) {
+	f.merge(name, n, func(was, n int64) int64 { return was + n })
+}
+
+// Max is Int that lets the larger number stand.
+func (f *Fields) Max(name string, n int64) {
+	f.merge(name, n, func(was, n int64) int64 { return max(was, n) })
+}
+
+func (f *Fields) merge(name string, n int64, both func(was, n int64) int64) {
+	if i := slices.IndexFunc(f.list, func(x infoField) bool { return x.name == name }); i >= 0 {
+		f.list[i].n = both(f.list[i].n, n)
+		return
+	}
+	f.list = append(f.list, infoField{name: name, n: n, number: true})
 }
 
 // Text appends a field with a text, which must hold no line end.
 func (f *Fields) Text(name, value string) {
-	f.buf = append(f.buf, name...)
-	f.buf = append(f.buf, ':')
-	f.buf = append(f.buf, value...)
-	f.buf = append(f.buf, '\r', '\n')
+	f.list = append(f.list, infoField{name: name, text: value})
+}
+
+// end ends a section.
+func (f *Fields) end() {
+	for _, x := range f.list {
+		f.buf = append(append(f.buf, x.name...), ':')
+		if x.number {
+			f.buf = strconv.AppendInt(f.buf, x.n, 10)
+		} else {
+			f.buf = append(f.buf, x.text...)
+		}
+		f.buf = append(f.buf, '\r', '\n')
+	}
+	f.list, f.told = f.list[:0], nil
 }
 
 // Bytes appends a field with a size, and the same for people under the name with _human.
@@ -243,6 +285,7 @@ func (i *Info) section(f *Fields, name, title string) error {
 			return err
 		}
 	}
+	f.end()
 	return nil
 }
 
@@ -268,32 +311,42 @@ func (i *Info) server(f *Fields) error {
 	return nil
 }
 
-// memorySample reads what the runtime knows of its memory. It does not stop the world.
-func memorySample() (used, resident int64) {
-	s := []metrics.Sample{
-		{Name: "/memory/classes/heap/objects:bytes"},
-		{Name: "/memory/classes/total:bytes"},
-		{Name: "/memory/classes/heap/released:bytes"},
-	}
-	metrics.Read(s)
-	return int64(s[0].Value.Uint64()), int64(s[1].Value.Uint64() - s[2].Value.Uint64())
+// highest notes how much memory is in use, and returns the most that was ever noted.
+func (i *Info) highest(used int64) int64 {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.peak = max(i.peak, used)
+	return i.peak
 }
 
+// memory tells what keys take as used_memory: that is what maxmemory bounds. What the runtime takes for them are the fields of the
+// allocator.
 func (i *Info) memory(f *Fields) error {
-	used, resident := memorySample()
-	i.mu.Lock()
-	i.peak = max(i.peak, used)
-	peak := i.peak
-	i.mu.Unlock()
-	f.Bytes("used_memory", used)
-	f.Bytes("used_memory_rss", resident)
-	f.Bytes("used_memory_peak", peak)
-	f.Text("used_memory_peak_perc", fmt.Sprintf("%.2f%%", 100*float64(used)/float64(peak)))
-	f.Int("used_memory_dataset", used)
-	f.Bytes("maxmemory", f.Ctx.Engine.Settings.Int("maxmemory"))
+	u, err := f.Ctx.memoryUse()
+	if err != nil {
+		return err
+	}
+	data := u.used - u.overhead
+	f.Bytes("used_memory", u.used)
+	f.Bytes("used_memory_rss", u.resident)
+	f.Bytes("used_memory_peak", u.peak)
+	f.Text("used_memory_peak_perc", fmt.Sprintf("%.2f%%", 100*ratio(u.used, u.peak)))
+	f.Int("used_memory_overhead", u.overhead)
+	f.Int("used_memory_startup", 0)
+	f.Int("used_memory_dataset", data)
+	f.Text("used_memory_dataset_perc", fmt.Sprintf("%.2f%%", 100*ratio(data, u.used)))
+	f.Int("allocator_allocated", u.heap)
+	f.Int("allocator_active", u.active)
+	f.Int("allocator_resident", u.resident)
+	f.Bytes("maxmemory", u.limit)
 	f.Text("maxmemory_policy", f.Ctx.Engine.Settings.String("maxmemory-policy"))
-	f.Text("mem_fragmentation_ratio", fmt.Sprintf("%.2f", float64(resident)/float64(used)))
-	f.Int("mem_fragmentation_bytes", resident-used)
+	f.Text("allocator_frag_ratio", fmt.Sprintf("%.2f", ratio(u.active, u.heap)))
+	f.Int("allocator_frag_bytes", u.active-u.heap)
+	f.Text("allocator_rss_ratio", fmt.Sprintf("%.2f", ratio(u.resident, u.active)))
+	f.Int("allocator_rss_bytes", u.resident-u.active)
+	f.Text("mem_fragmentation_ratio", fmt.Sprintf("%.2f", ratio(u.resident, u.used)))
+	f.Int("mem_fragmentation_bytes", u.resident-u.used)
+	f.Int("mem_not_counted_for_evict", 0)
 	f.Text("mem_allocator", "go")
 	f.Int("active_defrag_running", 0)
 	f.Int("lazyfree_pending_objects", 0)
@@ -345,6 +398,7 @@ func (i *Info) stats(f *Fields) error {
 	f.Int("instantaneous_ops_per_sec", i.rate(f.Ctx.Now, calls))
 	f.Int("expired_keys", n.Expired-base.Expired)
 	f.Int("evicted_keys", n.Evicted-base.Evicted)
+	f.Int("evicted_clients", 0)
 	f.Int("keyspace_hits", n.Hits-base.Hits)
 	f.Int("keyspace_misses", n.Misses-base.Misses)
 	f.Int("total_error_replies", i.refusals.Load())

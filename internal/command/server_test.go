@@ -37,8 +37,8 @@ func TestInfoTellsTheSectionsAskedFor(t *testing.T) {
 		{"server", "Server"},
 		{"KEYSPACE server nosuch", "Server Keyspace"},
 		{"nosuch", ""},
-		{"", "Server Memory Persistence Stats Replication CPU Modules Errorstats Cluster Keyspace"},
-		{"default", "Server Memory Persistence Stats Replication CPU Modules Errorstats Cluster Keyspace"},
+		{"", "Server Clients Memory Persistence Stats Replication CPU Modules Errorstats Cluster Keyspace"},
+		{"default", "Server Clients Memory Persistence Stats Replication CPU Modules Errorstats Cluster Keyspace"},
 	} {
 		if _, titles := fields(t, ask, strings.Fields(c.args)...); strings.Join(titles, " ") != c.want {
 			t.Errorf("INFO %s: %q, want %q", c.args, titles, c.want)

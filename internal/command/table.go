@@ -207,6 +207,7 @@ var Commands = newTable(
 	connectionCommands,
 	transactionCommands,
 	serverCommands,
+	memoryCommands,
 	commandCommands,
 )
 

@@ -89,7 +89,7 @@ func byWord(lists map[string]string) map[string]string {
 // accesses says what a command does with its keys, unless it just reads or updates them; those that follow the
 // semicolon are for the keys after the first (https://redis.io/docs/latest/develop/reference/key-specs/).
 var accesses = byWord(map[string]string{
-	"RO": `exists hexists hlen hstrlen llen object|encoding object|freq object|idletime object|refcount scard sismember
+	"RO": `exists hexists hlen hstrlen llen memory|usage object|encoding object|freq object|idletime object|refcount scard sismember
 		strlen touch type watch xlen zcard`,
 	"not_key":   "spublish ssubscribe sunsubscribe",
 	"RW insert": "append hsetnx linsert lpush lpushx pfadd rpush rpushx sadd xgroup|create xgroup|createconsumer",
@@ -126,7 +126,7 @@ var tips = byWord(map[string]string{
 	"request_policy:all_nodes response_policy:all_succeeded":                    "config|set client|setinfo client|setname",
 	"request_policy:all_shards response_policy:agg_sum":                         "dbsize",
 	"request_policy:all_shards response_policy:agg_min":                         "wait waitaof",
-	"request_policy:all_shards response_policy:all_succeeded":                   "flushall flushdb ping",
+	"request_policy:all_shards response_policy:all_succeeded":                   "flushall flushdb memory|purge ping",
 	"request_policy:multi_shard response_policy:agg_sum":                        "del exists touch unlink",
 	"request_policy:multi_shard response_policy:all_succeeded":                  "mset",
 	"request_policy:multi_shard response_policy:agg_min":                        "msetnx",
@@ -134,7 +134,7 @@ var tips = byWord(map[string]string{
 	"request_policy:all_shards nondeterministic_output_order":                   "keys",
 	"request_policy:all_shards response_policy:special nondeterministic_output": "randomkey",
 	"nondeterministic_output request_policy:special response_policy:special":    "scan",
-	"nondeterministic_output request_policy:all_shards response_policy:special": "info",
+	"nondeterministic_output request_policy:all_shards response_policy:special": "info memory|doctor memory|malloc-stats memory|stats",
 })
 
 // Tips are the hints that COMMAND INFO gives to clients.

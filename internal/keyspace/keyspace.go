@@ -246,6 +246,8 @@ type Bounded interface{ SetMemory(Memory) }
 type Meter interface {
 	// Used is how many bytes all keys take.
 	Used() int64
+	// Tables is how many of them are what finds the keys of the database, and those that expire.
+	Tables() (keys, expiring int64)
 	// Size is how many bytes a key takes. Of a large collection it looks at so many elements, or at all with 0; ok is false if
 	// the key is missing. It does not count as an access.
 	Size(key []byte, samples int) (bytes int64, ok bool, err error)

@@ -61,6 +61,11 @@ func (st *stream) heap() int {
 // Used implements keyspace.Meter.
 func (t *tx) Used() int64 { return t.s.used() }
 
+// Tables implements keyspace.Meter.
+func (t *tx) Tables() (keys, expiring int64) {
+	return int64(t.db.keys.heap()), int64(t.db.volatile.heap() + t.db.fields.heap())
+}
+
 // used is how many bytes all keys take, and the tables that find them.
 func (s *Store) used() int64 {
 	n := s.arena.bytes + s.heap + int(unsafe.Sizeof(*s))
