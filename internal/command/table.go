@@ -208,6 +208,7 @@ var Commands = newTable(
 	transactionCommands,
 	serverCommands,
 	memoryCommands,
+	debugCommands,
 	commandCommands,
 )
 
