@@ -87,6 +87,7 @@ def keys(r):
     show("move", (r.move("a2", 1), r.exists("a2")))
     show("dbsize", r.dbsize())
     show("encoding", r.object("encoding", "h"))
+    show("memory", (r.memory_usage("l") > r.memory_usage("h", samples=0) > 0, r.memory_usage("none")))
 
 
 def pipelines(r):
