@@ -93,7 +93,7 @@ func (c *Ctx) readFields(info *keyspace.StreamInfo, g *keyspace.StreamGroup) {
 	case g.Read != keyspace.NotRead && !deletedBehind(info, g.Last):
 		read = g.Read
 	default:
-		read = addedUpTo(info, g.Last)
+		read = info.AddedUpTo(g.Last)
 		known = read != keyspace.NotRead
 	}
 	field("lag", int64(info.Added)-read, known)

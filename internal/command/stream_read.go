@@ -351,7 +351,7 @@ func readWith(info *keyspace.StreamInfo, read int64, id streamID) int64 {
 	case read != keyspace.NotRead && !deletedBehind(info, id):
 		return read + 1
 	case info.Added > 0:
-		return addedUpTo(info, id)
+		return info.AddedUpTo(id)
 	}
 	return read
 }
@@ -359,23 +359,4 @@ func readWith(info *keyspace.StreamInfo, read int64, id streamID) int64 {
 // deletedBehind reports whether an entry from id on may have been deleted.
 func deletedBehind(info *keyspace.StreamInfo, id streamID) bool {
 	return info.Len > 0 && info.MaxDeleted != streamID{} && !info.MaxDeleted.Less(info.First) && !info.MaxDeleted.Less(id)
-}
-
-// addedUpTo is how many entries were added up to id, or NotRead where that cannot be told.
-func addedUpTo(info *keyspace.StreamInfo, id streamID) int64 {
-	switch {
-	case info.Added == 0:
-		return 0
-	case info.Len == 0 && !info.Last.Less(id), id == info.Last:
-		return int64(info.Added)
-	case info.Last.Less(id):
-		return keyspace.NotRead
-	case info.MaxDeleted != streamID{} && !info.MaxDeleted.Less(info.First):
-		return keyspace.NotRead
-	case id.Less(info.First):
-		return int64(info.Added) - int64(info.Len)
-	case id == info.First:
-		return int64(info.Added) - int64(info.Len) + 1
-	}
-	return keyspace.NotRead
 }

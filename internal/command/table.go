@@ -194,6 +194,7 @@ var Commands = newTable(
 	hyperloglogCommands,
 	keyCommands,
 	waitCommands,
+	dumpCommands,
 	sortCommands,
 	expireCommands,
 	hashCommands,

@@ -60,6 +60,25 @@ type StreamInfo struct {
 	Groups     int
 }
 
+// AddedUpTo is how many entries were added up to id, or NotRead where that cannot be told.
+func (i *StreamInfo) AddedUpTo(id StreamID) int64 {
+	switch {
+	case i.Added == 0:
+		return 0
+	case i.Len == 0 && !i.Last.Less(id), id == i.Last:
+		return int64(i.Added)
+	case i.Last.Less(id):
+		return NotRead
+	case i.MaxDeleted != StreamID{} && !i.MaxDeleted.Less(i.First):
+		return NotRead
+	case id.Less(i.First):
+		return int64(i.Added) - int64(i.Len)
+	case id == i.First:
+		return int64(i.Added) - int64(i.Len) + 1
+	}
+	return NotRead
+}
+
 // RunLimit says when Append starts a new run of entries. Runs are what approximate trimming removes whole.
 type RunLimit struct {
 	Entries int // deleted ones count; 0: no limit

@@ -71,6 +71,9 @@ func (w *Writer) Bulk(b []byte) {
 	w.Buf = append(w.Buf, '\r', '\n')
 }
 
+// BulkHead starts a bulk string of n bytes, which the caller appends next, and a line end behind them.
+func (w *Writer) BulkHead(n int) { w.header('$', int64(n)) }
+
 // BulkString is Bulk for a string.
 func (w *Writer) BulkString(s string) {
 	w.header('$', int64(len(s)))
