@@ -63,6 +63,16 @@ func (p *peer) reply() (resp.Value, error) {
 	return v, err
 }
 
+// replies reads n replies, none of which is to be an error.
+func (p *peer) replies(n int) error {
+	for range n {
+		if _, err := p.reply(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // ask sends one call and reads its reply.
 func (p *peer) ask(words ...string) (resp.Value, error) {
 	p.add(words...)
@@ -118,10 +128,8 @@ func consume(addr string, seconds float64) (float64, error) {
 		if err := control.send(); err != nil {
 			return 0, err
 		}
-		for range 100 {
-			if _, err := control.reply(); err != nil {
-				return 0, err
-			}
+		if err := control.replies(100); err != nil {
+			return 0, err
 		}
 	}
 	if _, err := control.ask("XGROUP", "CREATE", "jobs", "g", "0"); err != nil {
@@ -150,10 +158,8 @@ func consume(addr string, seconds float64) (float64, error) {
 			if err := p.send(); err != nil {
 				return err
 			}
-			for range depth {
-				if _, err := p.reply(); err != nil {
-					return err
-				}
+			if err := p.replies(depth); err != nil {
+				return err
 			}
 		}
 		return nil
@@ -199,10 +205,8 @@ func publish(addr string, publishers, depth, total int) (float64, error) {
 			if err := p.send(); err != nil {
 				return err
 			}
-			for range depth {
-				if _, err := p.reply(); err != nil {
-					return err
-				}
+			if err := p.replies(depth); err != nil {
+				return err
 			}
 		}
 		return nil
