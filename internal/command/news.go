@@ -112,6 +112,7 @@ func (c *Ctx) event(db int, class EventClass, name string, key []byte) {
 func (c *Ctx) Note(db int, key []byte, event string) {
 	switch {
 	case event == "keymiss" && c.Engine.notify.Load()&EventMiss.bit() == 0: // of no interest to anybody else
+	case event == "new" && c.Engine.notify.Load()&EventNew.bit() == 0:
 	case event != "":
 		c.event(db, ownEvents[event], event, key)
 	case c.Engine.broker.trackers.Load() == 0:

@@ -137,7 +137,7 @@ func normalEvents(_, value string) (string, error) {
 	}
 	letters, out := eventClasses+"nKEm", ""
 	if all {
-		letters, out = "KEm", "A"
+		letters, out = "KEmn", "A"
 	}
 	for _, c := range letters {
 		if on[c] {

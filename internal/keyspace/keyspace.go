@@ -85,8 +85,9 @@ type Lookup struct {
 // Observer is told what becomes of keys, by whichever goroutine has the transaction.
 type Observer interface {
 	// Note is told that a key was written or removed; nil: all keys of the database may have been. event is the name of what
-	// the store did to the key of its own accord ("expired", "evicted", "hexpired" and, with the last field, "del"), or
-	// "keymiss" for a lookup that counts as a miss, in a call of its own; "" otherwise.
+	// the store did to the key of its own accord ("expired", "evicted", "hexpired" and, with the last field, "del"),
+	// "keymiss" for a lookup that counts as a miss or, before it is told as written, "new" for a key that was missing, in a
+	// call of its own; "" otherwise.
 	Note(db int, key []byte, event string)
 	// Done is told that the transaction is about to end, for those who must keep the order of transactions.
 	Done()

@@ -240,6 +240,9 @@ func (t *tx) store(key []byte, h uint64, old ref, hd head, value []byte, spare i
 	hd.write(t.block(r), key, value)
 	if old == 0 {
 		t.db.keys.insert(a, t.s.seed, h, r)
+		if t.observer != nil {
+			t.observer.Note(t.number, key, "new")
+		}
 	} else {
 		t.db.keys.replace(a, h, key, r)
 		t.index(key, h, old, was, 0)
