@@ -113,11 +113,7 @@ func Parse(payload []byte) (*Value, error) {
 		return nil, ErrVersion
 	}
 	end := payload[body:]
-	if binary.LittleEndian.Uint16(end) > newest {
-		return nil, ErrVersion
-	}
-	// A checksum of 0 says that there is none.
-	if want := binary.LittleEndian.Uint64(end[2:]); want != 0 && want != sum(0, payload[:body+2]) {
+	if binary.LittleEndian.Uint16(end) > newest || binary.LittleEndian.Uint64(end[2:]) != sum(0, payload[:body+2]) {
 		return nil, ErrVersion
 	}
 	d := decoder{source: source{buf: payload[:body]}}

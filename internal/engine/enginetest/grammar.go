@@ -98,6 +98,8 @@ var undrawn = map[string]string{
 	"xinfo|consumers": "it tells the clock",
 	"pfselftest":      "it takes Redis a second",
 	"randomkey":       "the answer is random",
+	"dump":            "its bytes depend on the version of Redis; TestEveryValueGoesToRedisAndBack restores them",
+	"restore":         "as dump",
 	"object|idletime": "it tells the clock, and whether the policy is LFU",
 	"object|freq":     "it is refused unless the policy is LFU",
 	"object|refcount": "it tells how Redis keeps a value",
