@@ -118,7 +118,11 @@ func (c *Ctx) bitField(readOnly bool) error {
 	if readOnly && need > 0 {
 		return Refusal("ERR BITFIELD_RO only supports the GET subcommand")
 	}
-	v, err := c.get(key)
+	read := c.get
+	if c.looks.Counts = need == 0; need > 0 {
+		read = c.peek
+	}
+	v, err := read(key)
 	if err != nil {
 		return err
 	}
@@ -129,7 +133,7 @@ func (c *Ctx) bitField(readOnly bool) error {
 		if _, err := c.Tx.SetRange(key, need-1, c.num); err != nil {
 			return err
 		}
-		if v, err = c.get(key); err != nil {
+		if v, err = c.peek(key); err != nil {
 			return err
 		}
 	}
@@ -159,7 +163,7 @@ func (c *Ctx) bitField(readOnly bool) error {
 		if _, err := c.Tx.SetRange(key, int(op.offset>>3), c.num); err != nil {
 			return err
 		}
-		if v, err = c.get(key); err != nil {
+		if v, err = c.peek(key); err != nil {
 			return err
 		}
 	}

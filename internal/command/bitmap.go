@@ -59,7 +59,7 @@ func setBit(c *Ctx) error {
 	if !ok || bit&^1 != 0 {
 		return errBit
 	}
-	v, err := c.get(key)
+	v, err := c.peek(key)
 	if err != nil {
 		return err
 	}

@@ -134,6 +134,18 @@ func (c *Ctx) get(key []byte) ([]byte, error) {
 	return c.values[0], nil
 }
 
+// peek is get that is no use of the key, where the write that follows is.
+func (c *Ctx) peek(key []byte) ([]byte, error) {
+	unused := c.looks.Unused
+	c.looks.Unused = true
+	v, err := c.get(key)
+	c.looks.Unused = unused
+	return v, err
+}
+
+// uncounted makes what is looked up from here on no hit nor miss: it is written, or was counted before.
+func (c *Ctx) uncounted() { c.looks.Counts = false }
+
 // entry returns what is known of one key.
 func (c *Ctx) entry(key []byte) (keyspace.Entry, error) {
 	var err error

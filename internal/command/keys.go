@@ -128,6 +128,7 @@ func randomKey(c *Ctx) error {
 func listKeys(c *Ctx) error {
 	pattern := c.Args[1]
 	if literal(pattern) {
+		c.uncounted()
 		e, err := c.entry(pattern)
 		if err != nil {
 			return err
@@ -270,6 +271,10 @@ func copyKey(c *Ctx) error {
 	if db == c.DB && string(from) == string(to) {
 		return errSameKey
 	}
+	if _, err := c.Tx.Touch(c.keys1(from)); err != nil {
+		return err
+	}
+	c.uncounted()
 	if !replace {
 		taken, err := c.entryIn(db, to)
 		if err != nil {
@@ -355,7 +360,8 @@ func objectRefCount(c *Ctx) error {
 	}
 	count := int64(1)
 	if d.Encoding == "int" {
-		v, err := c.get(c.Args[2])
+		c.uncounted()
+		v, err := c.peek(c.Args[2])
 		if err != nil {
 			return err
 		}

@@ -269,6 +269,7 @@ func (c *Ctx) storeCombined(combine combination, event string) error {
 	if err := c.combineKeys(combine, c.Args[2:]); err != nil {
 		return err
 	}
+	c.uncounted()
 	dst, n := c.Args[1], len(c.values)
 	if n == 0 {
 		return c.count(0, c.drop(dst))

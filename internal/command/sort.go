@@ -67,7 +67,11 @@ func sortKey(c *Ctx) error {
 	default:
 		return ErrWrongType
 	}
-	if err := c.sortRead(&s); err != nil {
+	counts := c.looks.Counts
+	c.uncounted()
+	err = c.sortRead(&s)
+	c.looks.Counts = counts // for what BY and GET name
+	if err != nil {
 		return err
 	}
 	if !s.unsorted {
@@ -246,6 +250,7 @@ func (c *Ctx) sortStore(s *sorting) error {
 	if err := c.sortEach(s, func(value []byte) { values = append(values, own.of(value)) }); err != nil {
 		return err
 	}
+	c.uncounted()
 	c.W.Int(int64(len(values)))
 	if len(values) == 0 {
 		return c.drop(s.dst)

@@ -187,7 +187,9 @@ func setString(c *Ctx) error {
 	}
 	exists, met := false, true
 	if o.get || o.when.arg > 0 {
+		c.looks.Counts = o.get
 		old, err := c.get(key)
+		c.uncounted()
 		if err != nil {
 			return err
 		}
@@ -378,7 +380,7 @@ func setRange(c *Ctx) error {
 	}
 	if offset > maxString || int(offset)+len(value) > maxString {
 		// The type is looked at first, as in Redis.
-		if _, err := c.get(key); err != nil {
+		if _, err := c.peek(key); err != nil {
 			return err
 		}
 		return ErrTooLong
@@ -393,7 +395,7 @@ func setRange(c *Ctx) error {
 }
 
 func appendString(c *Ctx) error {
-	if old, err := c.get(c.Args[1]); err != nil {
+	if old, err := c.peek(c.Args[1]); err != nil {
 		return err
 	} else if len(old)+len(c.Args[2]) > maxString {
 		return ErrTooLong
@@ -438,7 +440,7 @@ func decrBy(c *Ctx) error {
 
 func incrByFloat(c *Ctx) error {
 	key := c.Args[1]
-	old, err := c.get(key)
+	old, err := c.peek(key)
 	if err != nil {
 		return err
 	}

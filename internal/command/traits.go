@@ -114,7 +114,16 @@ var accesses = byWord(map[string]string{
 })
 
 // alsoRead are the commands that write and whose lookups count all the same as hits and misses.
-var alsoRead = map[string]bool{"getdel": true, "getex": true, "getset": true}
+var alsoRead = wordSet(`bitop copy georadius georadiusbymember geosearchstore getdel getex getset pfmerge sdiffstore sinterstore sort
+	sunionstore xack xautoclaim xclaim xreadgroup zdiffstore zinterstore zrangestore zunionstore`)
+
+func wordSet(words string) map[string]bool {
+	set := map[string]bool{}
+	for _, w := range strings.Fields(words) {
+		set[w] = true
+	}
+	return set
+}
 
 // tips are hints for clients, of a cluster above all (https://redis.io/docs/latest/develop/reference/command-tips/).
 var tips = byWord(map[string]string{

@@ -135,6 +135,7 @@ func (c *Ctx) openSources(q *algebra, keys [][]byte) error {
 	if c.entries, err = c.Tx.Entries(keys, c.entries[:0]); err != nil {
 		return err
 	}
+	c.uncounted()
 	q.sources = make([]source, len(keys))
 	for i, key := range keys {
 		s := &q.sources[i]

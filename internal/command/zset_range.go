@@ -199,6 +199,7 @@ func (c *Ctx) rangeArgs(src int, kind rangeKind) (withScores bool, err error) {
 // storeScored puts a sorted set in place of whatever is at a key, or deletes that where it would be empty, and
 // replies with its size. The members must not be the store's.
 func (c *Ctx) storeScored(dst []byte, pairs []keyspace.Scored, event string) error {
+	c.uncounted()
 	c.W.Int(int64(len(pairs)))
 	if len(pairs) == 0 {
 		return c.drop(dst)
