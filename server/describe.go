@@ -18,12 +18,10 @@ func (s *Server) describe(e engine.Engine) {
 		return
 	}
 	host.Settings.Register(s.settings()...)
-	host.Info.Register("server", func(f *command.Fields) error {
+	s.untell = append(s.untell, host.Info.Register("server", func(f *command.Fields) error {
 		f.Max("tcp_port", int64(s.port()))
 		return nil
-	})
-	host.Info.Register("clients", s.infoClients)
-	host.Info.Register("stats", func(f *command.Fields) error {
+	}), host.Info.Register("clients", s.infoClients), host.Info.Register("stats", func(f *command.Fields) error {
 		f.Add("total_connections_received", s.accepted.Load())
 		f.Add("rejected_connections", s.refused.Load())
 		_, keys, copies, prefixes := s.hub.tracker.sizes()
@@ -31,7 +29,7 @@ func (s *Server) describe(e engine.Engine) {
 		f.Int("tracking_total_items", int64(copies))
 		f.Int("tracking_total_prefixes", int64(prefixes))
 		return nil
-	})
+	}))
 	host.Info.OnReset(func() {
 		s.accepted.Store(0)
 		s.refused.Store(0)

@@ -69,3 +69,17 @@ func TestServersOnOneEngineTellOfItOnce(t *testing.T) {
 	}
 	w.do("LPUSH l x", ":1")
 }
+
+func TestAClosedServerIsNoLongerToldOf(t *testing.T) {
+	e := memory.New(memory.Options{})
+	t.Cleanup(func() { _ = e.Close() })
+	closed := New(e, Options{MaxClients: 10})
+	w := start(t, e, Options{MaxClients: 20}).dial()
+	if err := closed.Close(); err != nil {
+		t.Error(err)
+	}
+	w.send(pipeline("INFO clients"))
+	if text := w.value(); !strings.Contains(text, "maxclients:20\r\n") {
+		t.Errorf("INFO clients: %s", text)
+	}
+}

@@ -30,6 +30,7 @@ type Server struct {
 	conns    sync.WaitGroup // goroutines of connections; none is added once draining is set, under mu
 	chores   sync.WaitGroup
 	janitor  sync.Once
+	untell   []func() // end what describe began: INFO no longer tells of the server
 
 	mu        sync.Mutex // guards what follows
 	open      map[*conn]struct{}
@@ -275,6 +276,9 @@ func (s *Server) Close() error {
 	s.each(func(c *conn) { c.kill() })
 	s.conns.Wait()
 	s.chores.Wait()
+	for _, f := range s.untell {
+		f()
+	}
 	return nil
 }
 

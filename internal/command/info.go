@@ -50,7 +50,7 @@ type Info struct {
 	refusals atomic.Int64
 
 	mu        sync.Mutex // guards what follows
-	providers map[string][]func(*Fields) error
+	providers map[string][]*provider
 	extra     []string         // sections that Redis does not have, in the order of their registration
 	codes     map[string]int64 // refusals by error code
 	onReset   []func()
@@ -88,7 +88,7 @@ func newInfo(e *Engine) *Info {
 		RunID:     hex.EncodeToString(id),
 		started:   e.now().UnixMilli(),
 		rows:      make([]rowStats, e.table.n),
-		providers: map[string][]func(*Fields) error{},
+		providers: map[string][]*provider{},
 		codes:     map[string]int64{},
 	}
 	i.Register("server", i.server)
@@ -106,9 +106,12 @@ func newInfo(e *Engine) *Info {
 	return i
 }
 
-// Register adds fields to a section, after those that are there. A section of an unknown name comes last. The
-// provider runs inside a batch: it must not call the engine.
-func (i *Info) Register(section string, provide func(*Fields) error) {
+// provider appends fields to a section.
+type provider struct{ provide func(*Fields) error }
+
+// Register adds fields to a section, after those that are there, until remove is called. A section of an unknown name comes
+// last. The provider runs inside a batch: it must not call the engine.
+func (i *Info) Register(section string, provide func(*Fields) error) (remove func()) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	known := slices.Contains(i.extra, section)
@@ -118,7 +121,13 @@ func (i *Info) Register(section string, provide func(*Fields) error) {
 	if !known {
 		i.extra = append(i.extra, section)
 	}
-	i.providers[section] = append(i.providers[section], provide)
+	p := &provider{provide}
+	i.providers[section] = append(i.providers[section], p)
+	return func() {
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		i.providers[section] = slices.DeleteFunc(i.providers[section], func(other *provider) bool { return other == p })
+	}
 }
 
 // OnReset adds what CONFIG RESETSTAT does.
@@ -280,8 +289,8 @@ func (i *Info) section(f *Fields, name, title string) error {
 		f.buf = append(f.buf, '\r', '\n')
 	}
 	f.buf = append(f.buf, "# "+title+"\r\n"...)
-	for _, provide := range providers {
-		if err := provide(f); err != nil {
+	for _, p := range providers {
+		if err := p.provide(f); err != nil {
 			return err
 		}
 	}

@@ -106,7 +106,11 @@ func (t *tx) nominate() (any bool) {
 			continue
 		}
 		any = true
-		for range min(t.memory.Samples, from.n) {
+		if from.n <= t.memory.Samples {
+			from.each(func(r ref) { t.nominee(t.block(r)) })
+			continue
+		}
+		for range t.memory.Samples {
 			t.nominee(t.block(from.random(t.s.rng)))
 		}
 	}
