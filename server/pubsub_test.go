@@ -214,6 +214,16 @@ func TestTrackingMayTellAnotherClient(t *testing.T) {
 	w.expect(">2\r\n$21\r\ntracking-redir-broken\r\n:" + id + "\r\n")
 }
 
+func TestWhatGivesWayToOthersIsToldBeforeTheNextReply(t *testing.T) {
+	r := start(t, nil, Options{})
+	w, b := r.dial(), r.dial()
+	w.send(pipeline("HELLO 3"))
+	w.value()
+	w.do("CLIENT TRACKING ON; SET k 1 EX 1000; GET k", "+OK +OK $1 1")
+	b.do("CONFIG SET maxmemory-policy volatile-random maxmemory 1", "+OK")
+	w.do("GET other", ">2 $10 invalidate *1 $1 k _")
+}
+
 func TestTrackingForgetsWhatIsTooMuch(t *testing.T) {
 	r := start(t, nil, Options{})
 	w, b := r.dial(), r.dial()

@@ -162,6 +162,10 @@ func (s *session) run() {
 	if n == 0 || s.waits {
 		return
 	}
+	if s.tracks != nil { // it hears of keys that give way before the replies
+		s.full(s.ctx)
+		s.box.catch(&s.out)
+	}
 	mark := s.out.Len()
 	s.batch.DB, s.batch.NoTouch = s.db, s.noTouch
 	s.track(s.batch.Calls...)
