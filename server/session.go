@@ -92,6 +92,7 @@ func (s *session) turn(now int64) (more bool) {
 		s.forget(len(s.batch.Calls))
 	}
 	s.run() // what a call that waited has left behind
+	var last command.Last
 	for !s.waits && !s.over() {
 		call, ok, err := s.next()
 		if !ok {
@@ -100,7 +101,7 @@ func (s *session) turn(now int64) (more bool) {
 			}
 			break
 		}
-		row := command.Commands.Lookup(call[0])
+		row := last.Lookup(call[0])
 		if row == nil && fromBrowser(call[0]) {
 			if s.run(); s.waits {
 				s.later = call

@@ -158,8 +158,9 @@ func (c *Ctx) release() {
 // prepare looks the rows up and sums what the batch may touch. The row of an unknown call is nil.
 func (e *Engine) prepare(c *Ctx, b *engine.Batch) keyspace.Access {
 	a := keyspace.Access{DB: b.DB, Now: e.now().UnixMilli()}
+	var last Last
 	for _, call := range b.Calls {
-		row := Commands.Lookup(call[0])
+		row := last.Lookup(call[0])
 		if row != nil && row.Subs != nil && len(call) > 1 {
 			row = row.sub(call[1])
 		}

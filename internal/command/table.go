@@ -3,6 +3,7 @@
 package command
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 
@@ -257,6 +258,22 @@ func (t *Table) Lookup(name []byte) *Command {
 		}
 	}
 	return nil
+}
+
+// Last looks up the names of calls that come one after the other, of which many repeat the one before. It holds that name, so it
+// must not outlive the calls.
+type Last struct {
+	name []byte
+	row  *Command
+}
+
+// Lookup is Table.Lookup in Commands.
+func (l *Last) Lookup(name []byte) *Command {
+	if l.row == nil || !bytes.Equal(name, l.name) {
+		l.row = Commands.Lookup(name)
+	}
+	l.name = name
+	return l.row
 }
 
 // Find finds the row that answers a call, a subcommand's where there is one. Otherwise it returns the refusal
