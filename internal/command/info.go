@@ -410,6 +410,7 @@ func (i *Info) stats(f *Fields) error {
 	f.Int("evicted_clients", 0)
 	f.Int("keyspace_hits", n.Hits-base.Hits)
 	f.Int("keyspace_misses", n.Misses-base.Misses)
+	f.Int("migrate_cached_sockets", 0)
 	f.Int("total_error_replies", i.refusals.Load())
 	f.Int("transaction_conflicts", f.Ctx.Engine.conflicts.Load())
 	return nil

@@ -57,6 +57,7 @@ func TestInfoCounts(t *testing.T) {
 		"redis_version": command.RedisVersion, "redbud_version": command.Version(), "redis_mode": "standalone", "role": "master",
 		"cluster_enabled": "0", "total_commands_processed": "3", "total_error_replies": "2",
 		"errorstat_WRONGTYPE": "count=1", "errorstat_ERR": "count=1", "db0": "keys=2,expires=1,avg_ttl=0", "maxmemory_human": "0B",
+		"migrate_cached_sockets": "0",
 	} {
 		if values[name] != want {
 			t.Errorf("%s is %q, want %q", name, values[name], want)

@@ -40,7 +40,7 @@ func TestConfigSetKeepsValuesInTheirNormalForm(t *testing.T) {
 		{"maxmemory", "99999999999999999999", "9223372036854775807"},
 		{"appendonly", "YES", "yes"}, {"maxmemory-policy", "AllKeys-LRU", "allkeys-lru"}, {"timeout", "5", "5"},
 		{"notify-keyspace-events", "KEA", "AKE"}, {"notify-keyspace-events", "KEg$", "g$KE"},
-		{"notify-keyspace-events", "AKEmn", "AKEm"}, {"notify-keyspace-events", "Kn", "nK"}, {"notify-keyspace-events", "", ""},
+		{"notify-keyspace-events", "AKEmn", "AKEmn"}, {"notify-keyspace-events", "Kn", "nK"}, {"notify-keyspace-events", "", ""},
 		{"save", "900 1  300 10", "900 1 300 10"}, {"save", "", ""},
 		{"client-output-buffer-limit", "normal 1mb 2mb 60 replica 1 2 3",
 			"normal 1048576 2097152 60 slave 1 2 3 pubsub 33554432 8388608 60"},
