@@ -21,6 +21,7 @@ type doOptions struct {
 	json, raw, noRaw bool
 	resp3            bool
 	lastFromInput    bool
+	load             string // a file; "": none
 }
 
 func doCommand(s streams) *cobra.Command {
@@ -31,15 +32,28 @@ func doCommand(s streams) *cobra.Command {
 		Long: `Runs one command on the engine that URL names, and prints the reply as redis-cli does: for people on a terminal,
 bare otherwise. The exit code is 1 if the reply is an error.
 
-Flags come before URL; all that follows it is the command.`,
+Flags come before URL; all that follows it is the command.
+
+With --load there is no command: the keys of a dump.rdb, which SAVE and BGSAVE of Redis write, are stored in place of those of the
+same names, each in its own database. A file is checked to its end before the first key is stored. What has expired, and what
+only modules or functions understand, is left out.`,
 		Example: `  redbud do redis://localhost:6379 SET greeting hello EX 60
   redbud do redis+cluster://h1:7000,h2:7000 GET greeting
   redbud do --json redis://localhost HGETALL user:1
   redbud do -x redis://localhost SET picture < picture.png
+  redbud do --load dump.rdb redis://localhost
   redbud do memory:// COMMAND DOCS zadd`,
-		Args:              cobra.MinimumNArgs(2),
+		Args: func(c *cobra.Command, args []string) error {
+			if o.load != "" {
+				return cobra.ExactArgs(1)(c, args)
+			}
+			return cobra.MinimumNArgs(2)(c, args)
+		},
 		ValidArgsFunction: completeCall,
 		RunE: func(c *cobra.Command, args []string) error {
+			if o.load != "" {
+				return load(c.Context(), s, o.load, args[0])
+			}
 			return do(c.Context(), s, &o, args[0], args[1:])
 		},
 	}
@@ -50,7 +64,9 @@ Flags come before URL; all that follows it is the command.`,
 	f.BoolVar(&o.noRaw, "no-raw", false, "print for people, even into a file or pipe")
 	f.BoolVarP(&o.resp3, "resp3", "3", false, "ask in RESP3, where replies know more types")
 	f.BoolVarP(&o.lastFromInput, "stdin", "x", false, "read the last argument from standard input")
+	f.StringVar(&o.load, "load", "", `store the keys of an RDB file; "-" reads it from standard input`)
 	c.MarkFlagsMutuallyExclusive("json", "raw", "no-raw")
+	c.MarkFlagsMutuallyExclusive("load", "stdin")
 	return c
 }
 
