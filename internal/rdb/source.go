@@ -11,7 +11,7 @@ const chunk = 256 << 10
 
 // source is where bytes come from: a payload, or a file. Once it has failed there are no more: what is taken is empty.
 type source struct {
-	buf []byte // a payload, or a part of a file; a new one for each part, so that what was taken stays as it is
+	buf []byte // a payload, or a part of a file; what was taken is never written to again
 	pos int    // how much of buf is taken
 	err error
 
@@ -56,16 +56,20 @@ func (s *source) fill(n uint64) bool {
 		s.fail("%d bytes should follow, %d are there", n, len(s.buf)-s.pos)
 		return false
 	}
-	for have := s.buf[s.pos:]; uint64(len(have)) < n; have = s.buf {
-		next := make([]byte, max(chunk, min(n, 2*uint64(len(have)))))
-		k := copy(next, have)
-		more, err := io.ReadAtLeast(s.r, next[k:], int(min(n, uint64(len(next))))-k)
-		s.addSum()
-		s.base += int64(s.pos)
-		s.buf, s.pos, s.summed = next[:k+more], 0, 0
+	for have := len(s.buf) - s.pos; uint64(have) < n; have = len(s.buf) - s.pos {
+		if len(s.buf) == cap(s.buf) {
+			next := make([]byte, have, max(chunk, min(n, 2*uint64(have))))
+			copy(next, s.buf[s.pos:])
+			s.addSum()
+			s.base += int64(s.pos)
+			s.buf, s.pos, s.summed = next, 0, 0
+		}
+		free := s.buf[len(s.buf):cap(s.buf)]
+		more, err := io.ReadAtLeast(s.r, free, int(min(n-uint64(have), uint64(len(free)))))
+		s.buf = s.buf[:len(s.buf)+more]
 		switch {
 		case err == io.EOF, err == io.ErrUnexpectedEOF:
-			s.fail("%d bytes should follow, %d are there", n, len(s.buf))
+			s.fail("%d bytes should follow, %d are there", n, len(s.buf)-s.pos)
 			return false
 		case err != nil:
 			s.stop(err)
