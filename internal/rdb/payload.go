@@ -125,11 +125,11 @@ func (p *Payload) integer(n int32) {
 	const encoded = 0xc0
 	switch {
 	case n == int32(int8(n)):
-		p.Buf = append(p.Buf, encoded|encodedInt8, byte(n))
+		p.Buf = append(p.Buf, encoded+encodedInt8, byte(n))
 	case n == int32(int16(n)):
-		p.Buf = binary.LittleEndian.AppendUint16(append(p.Buf, encoded|encodedInt16), uint16(n))
+		p.Buf = binary.LittleEndian.AppendUint16(append(p.Buf, encoded+encodedInt16), uint16(n))
 	default:
-		p.Buf = binary.LittleEndian.AppendUint32(append(p.Buf, encoded|encodedInt32), uint32(n))
+		p.Buf = binary.LittleEndian.AppendUint32(append(p.Buf, encoded+encodedInt32), uint32(n))
 	}
 }
 
