@@ -31,12 +31,13 @@ type conn struct {
 	lookout   *time.Timer // runs watch
 	gone      func()      // ends the wait of a call; nil: none waits
 
-	// What was told while nobody served, and replies that came behind it, goes out by a goroutine of its own, so that
-	// whoever tells never waits for the peer.
+	// What was told while nobody served, and replies that came behind it, goes out by the office, so that whoever
+	// tells never waits for the peer.
 	queue   []byte // queue[sent:] is to be written; guarded by box.mu as the next ones are
 	sent    int
 	writing bool  // somebody writes: the goroutine that serves, or postman
 	posting bool  // it is postman
+	stalled bool  // whom the peer keeps waiting
 	since   int64 // when queue got longer than the soft limit, in the hub's time; 0: it is not
 	postmen sync.WaitGroup
 }
@@ -199,16 +200,22 @@ func (c *conn) overdue() bool {
 // post lets the queue be written. box.mu is held.
 func (c *conn) post() {
 	c.writing = true
-	c.postmen.Go(c.postman)
+	c.postmen.Add(1)
+	if c.always {
+		go c.postman() // nobody would tell the office of a peer that keeps it waiting
+		return
+	}
+	c.server.office.post(c)
 }
 
 const postSize = 64 << 10 // written at once of a queue: what is on its way still counts as in the queue
 
-// postman writes the queue until it is empty. A peer that does not read keeps it, and nobody else.
-func (c *conn) postman() {
+// postman writes the queue until it is empty. stuck reports that the peer has kept it waiting.
+func (c *conn) postman() (stuck bool) {
+	defer c.postmen.Done()
 	c.box.mu.Lock()
 	defer c.box.mu.Unlock()
-	c.posting = true
+	c.posting, c.stalled = true, false
 	for len(c.queue) > 0 {
 		b := c.queue[c.sent:min(len(c.queue), c.sent+postSize)] // which nobody changes: others append
 		c.box.mu.Unlock()
@@ -230,6 +237,7 @@ func (c *conn) postman() {
 		c.pending.Store(int64(len(c.queue) - c.sent))
 	}
 	c.posting, c.writing = false, false
+	return c.stalled
 }
 
 // write writes replies out. A peer that sends a long pipeline and reads only then must not find us waiting for it to
@@ -248,7 +256,14 @@ func (c *conn) write(b []byte) error {
 
 // alarm lets overtake run unless calm is called soon. It is called by whoever writes.
 func (c *conn) alarm() {
-	if c.alarmed || c.posting { // who serves is reading
+	if c.posting { // who serves is reading
+		if !c.stalled {
+			c.stalled = true
+			c.server.office.stuck()
+		}
+		return
+	}
+	if c.alarmed {
 		return
 	}
 	c.overtaken.Lock()

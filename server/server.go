@@ -16,6 +16,7 @@ import (
 // goroutines at once.
 type Server struct {
 	front
+	office     office
 	maxClients atomic.Int64
 	timeout    atomic.Int64 // nanoseconds; 0: none
 	keepAlive  atomic.Int64 // nanoseconds; not above 0: none
