@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -112,6 +113,10 @@ func (c *conn) receive() (n int, err error) {
 func (c *conn) work() bool {
 	for {
 		more := c.turn(c.hub.now())
+		if c.woke { // they have waited for longer than this client
+			c.woke = false
+			runtime.Gosched()
+		}
 		if err := c.deliver(); err != nil {
 			return false
 		}

@@ -31,7 +31,7 @@ func (o *office) hire() {
 }
 
 func (o *office) work() {
-	for {
+	for n := 1; ; n++ {
 		o.mu.Lock()
 		if len(o.waiting) == 0 {
 			o.waiting = nil
@@ -46,7 +46,9 @@ func (o *office) work() {
 		if c.postman() {
 			return // stuck has counted it out
 		}
-		runtime.Gosched() // or thousands of messages would hold up the calls of others
+		if n%16 == 0 {
+			runtime.Gosched() // or thousands of messages would hold up the calls of others
+		}
 	}
 }
 

@@ -47,6 +47,7 @@ type session struct {
 	dropped       error
 	waits         bool // the first call of batch would wait: the transport calls wait before the next turn
 	hushed        bool // and its reply is to be skipped
+	woke          bool // what ran since the last replies were taken has ended the waiting of others
 	caching       caching
 	keys          [][]byte // scratch
 
@@ -171,6 +172,7 @@ func (s *session) run() {
 	s.batch.DB, s.batch.NoTouch = s.db, s.noTouch
 	s.track(s.batch.Calls...)
 	err := s.engine.Do(s.ctx, &s.batch, &s.out)
+	s.woke = s.woke || s.batch.Woke
 	if s.hub.Monitored() {
 		s.expose(s.batch.Calls[:s.batch.Done]...)
 	}

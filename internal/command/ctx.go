@@ -88,6 +88,7 @@ type Ctx struct {
 
 	looks     keyspace.Lookup
 	bounded   bool    // keys may take only so much memory
+	woke      bool    // calls that waited were served in this batch's transaction
 	blockable bool    // the call may wait
 	awaits    awaited // what it waits for
 }

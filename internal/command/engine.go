@@ -115,6 +115,7 @@ func (e *Engine) Do(ctx context.Context, b *engine.Batch, w *resp.Writer) error 
 	} else {
 		e.Info.called(c.rows[:b.Done])
 	}
+	b.Woke = c.woke
 	c.tell()
 	c.release()
 	e.contexts.Put(c)
@@ -146,7 +147,7 @@ func (c *Ctx) release() {
 	c.values = c.values[:0]
 	c.news.reset()
 	c.rows = c.rows[:0]
-	c.awaits = awaited{}
+	c.awaits, c.woke = awaited{}, false
 	c.zset.release()
 	c.stream.release()
 	c.fields.release()

@@ -142,6 +142,7 @@ func (c *Ctx) handOver(tx keyspace.Tx) {
 		return
 	}
 	if host, ok := guest.Observer().(*Ctx); ok && host != c {
+		host.woke = true
 		host.news.items = append(host.news.items, c.news.items...)
 		host.news.written = append(host.news.written, c.news.written...)
 		c.news.reset()

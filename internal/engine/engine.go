@@ -36,6 +36,9 @@ type Batch struct {
 	// Done is set by Do to how many calls have been answered. It is len(Calls) unless Do returned ErrWouldWait.
 	Done int
 
+	// Woke is set by Do if calls of others, which waited, have got their replies by what these did.
+	Woke bool
+
 	// Session answers the calls that concern the connection and not the data, inside an atomic batch.
 	// nil refuses them.
 	Session Session
