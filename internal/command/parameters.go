@@ -13,7 +13,7 @@ import (
 // knownSettings is the list. It is a function so that no two engines share a setting.
 func knownSettings() []Setting {
 	settings := []Setting{
-		{Name: "compatible-with", Kind: Enum, Default: "7.2", Words: []string{"7.2", "7.0"}},
+		{Name: "compatible-with", Kind: Enum, Default: "7.0", Words: []string{"7.2", "7.0"}},
 		{Name: "databases", Kind: Int, Default: strconv.Itoa(keyspace.Databases), Min: 1, Max: math.MaxInt32, Immutable: true},
 		{Name: "maxmemory-policy", Kind: Enum, Default: "noeviction", Words: []string{"volatile-lru", "volatile-lfu",
 			"volatile-random", "volatile-ttl", "allkeys-lru", "allkeys-lfu", "allkeys-random", "noeviction"}},
