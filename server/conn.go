@@ -27,10 +27,10 @@ type conn struct {
 	stuck     *time.Timer // runs overtake
 	alarmed   bool        // by alarm; written by whoever writes, under overtaken
 	always    bool        // the socket does not tell when a write has to wait
-	overtaken sync.Mutex  // guards alarmed, relax and gone
+	overtaken sync.Mutex  // guards alarmed, relax and waited
 	relax     func()      // stops reading ahead; nil: nobody does
 	lookout   *time.Timer // runs watch
-	gone      func()      // ends the wait of a call; nil: none waits
+	waited    bool        // a call waits
 
 	// What was told while nobody served, and replies that came behind it, goes out by the office, so that whoever
 	// tells never waits for the peer.
@@ -304,37 +304,35 @@ func (c *conn) calm() {
 
 // await lets a call wait. After a while it watches the socket too: a peer that is gone waits for nothing.
 func (c *conn) await() {
-	ctx, cancel := context.WithCancel(c.ctx)
-	defer cancel()
 	if c.lookout == nil {
 		c.lookout = time.AfterFunc(stuckFor, c.watch)
 	} else {
 		c.lookout.Reset(stuckFor)
 	}
 	c.overtaken.Lock()
-	c.gone = cancel
+	c.waited = true
 	c.overtaken.Unlock()
-	if c.server.draining.Load() { // write may have taken the deadline of Shutdown for its own
-		cancel()
-	}
-	c.wait(ctx)
+	c.wait(c.ctx)
 	c.lookout.Stop()
 	c.overtaken.Lock()
 	relax := c.relax
-	c.gone, c.relax = nil, nil
+	c.waited, c.relax = false, nil
 	c.overtaken.Unlock()
 	if relax != nil {
 		relax()
 	}
-	c.ended = c.ended || ctx.Err() != nil
 }
 
 // watch reads ahead while a call waits, which it ends when the peer is gone.
 func (c *conn) watch() {
 	c.overtaken.Lock()
 	defer c.overtaken.Unlock()
-	if c.gone != nil && c.relax == nil {
-		c.relax = c.ahead(c.mostAhead(), c.gone)
+	switch {
+	case !c.waited || c.relax != nil:
+	case c.server.draining.Load(): // write may have taken the deadline of Shutdown for its own
+		c.cancel()
+	default:
+		c.relax = c.ahead(c.mostAhead(), c.cancel)
 	}
 }
 

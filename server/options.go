@@ -102,7 +102,7 @@ type bufferLimit struct{ hard, soft, seconds int64 }
 
 // bufferLimits is client-output-buffer-limit.
 type bufferLimits struct {
-	text           string
+	version        int64 // of the settings
 	normal, pubsub bufferLimit
 }
 
@@ -115,10 +115,10 @@ var defaultBufferLimits = bufferLimits{pubsub: bufferLimit{32 << 20, 8 << 20, 60
 func (f *front) bufferLimit(subscribed bool) bufferLimit {
 	limits := &defaultBufferLimits
 	if f.settings != nil {
-		text := f.settings.String(bufferLimitName)
-		if limits = f.limits.Load(); limits == nil || limits.text != text {
-			limits = &bufferLimits{text: text}
-			for words := strings.Fields(text); len(words) >= 4; words = words[4:] {
+		version := f.settings.Version()
+		if limits = f.limits.Load(); limits == nil || limits.version != version {
+			limits = &bufferLimits{version: version}
+			for words := strings.Fields(f.settings.String(bufferLimitName)); len(words) >= 4; words = words[4:] {
 				of := &limits.normal
 				if words[0] == "pubsub" {
 					of = &limits.pubsub

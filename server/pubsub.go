@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"maps"
 	"slices"
 
@@ -155,6 +156,11 @@ func (s *session) hear(m *engine.Message) {
 	if w == nil {
 		return
 	}
+	if wire := m.Wire[w.Proto]; wire != nil {
+		w.Raw(wire)
+		return
+	}
+	mark := w.Len()
 	switch m.Kind {
 	case engine.Pattern:
 		w.Push(4)
@@ -169,6 +175,7 @@ func (s *session) hear(m *engine.Message) {
 	}
 	w.Bulk(m.Channel)
 	w.Bulk(m.Payload)
+	m.Wire[w.Proto] = bytes.Clone(w.Buf[mark:])
 }
 
 // amongMessages are the commands that a subscribed connection of the second protocol version may send: it could not tell

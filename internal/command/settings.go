@@ -48,8 +48,9 @@ type Setting struct {
 
 // Settings is what CONFIG reads and writes: named parameters. It is safe for concurrent use.
 type Settings struct {
-	mu     sync.Mutex // one change at a time
-	params atomic.Pointer[map[string]*parameter]
+	mu      sync.Mutex // one change at a time
+	params  atomic.Pointer[map[string]*parameter]
+	version atomic.Int64 // counts changes
 }
 
 // parameter is a setting with its value, which readers load without a lock.
@@ -87,7 +88,11 @@ func (s *Settings) Register(settings ...Setting) {
 		}
 	}
 	s.params.Store(&params)
+	s.version.Add(1)
 }
+
+// Version is another number after every change: what follows from a setting may be kept as long as it stays.
+func (s *Settings) Version() int64 { return s.version.Load() }
 
 // Int is the value of a setting that is not Text: a number, 0 or 1, or the place in Words. It costs a map lookup.
 // It panics if there is no such setting.
@@ -162,12 +167,14 @@ func (s *Settings) Set(pairs ...string) error {
 		}
 		c.p.keep(c.new)
 	}
+	s.version.Add(1)
 	for i, c := range changes {
 		if c.p.Apply == nil {
 			continue
 		}
 		if err := c.p.Apply(c.p.format(c.new)); err != nil {
 			undo(changes)
+			s.version.Add(1)
 			for _, applied := range changes[:i] {
 				if applied.p.Apply != nil {
 					// It worked with this value before; there is nobody to tell if it no longer does.

@@ -24,6 +24,9 @@ type Message struct {
 	Channel []byte
 	Payload []byte
 
+	// Wire is for those who hear it: what one of them has made of the message for a version of the protocol serves the others.
+	Wire [4][]byte
+
 	Keys [][]byte // of Changes: the keys that were written, of any database; nil: all may have been
 	By   Session  // of Changes: whose batch wrote them; nil: unknown, or nobody's
 }
