@@ -123,7 +123,7 @@ func TestNamesAreTranslated(t *testing.T) {
 		{"BLPOP none l 0; LMPOP 2 none l RIGHT; BZPOPMIN z 0; ZMPOP 1 z MIN", `1) "l" 2) "3"; 1) "l" 2) 1) "2"; 1) "z" 2) "m" 3) (double) 1; 1) "z" 2) 1) 1) "n" 2) (double) 2`},
 		{"XADD s 1-1 f v; XREAD STREAMS none s 0 0", `"1-1"; 1# "s" => 1) 1) "1-1" 2) 1) "f" 2) "v"`},
 		{"XREADGROUP GROUP g c STREAMS s >; XINFO CONSUMERS s g; XINFO STREAM none", "(error) NOGROUP No such key 's' or consumer group 'g' in XREADGROUP with GROUP option; (error) NOGROUP No such consumer group 'g' for key name 's'; (error) ERR no such key"},
-		{"COMMAND GETKEYS SET k v; OBJECT ENCODING l", `1) "k"; "listpack"`},
+		{"COMMAND GETKEYS SET k v; OBJECT ENCODING l", `1) "k"; "quicklist"`},
 		{"PUBSUB CHANNELS; PUBSUB NUMSUB c; PUBLISH c m", "(empty array); 1) \"c\" 2) (integer) 0; (integer) 0"},
 		{"SWAPDB 0 1; PING; NOSUCH a", "(error) ERR 'swapdb' concerns keys of others and cannot run in a namespace; PONG; (error) ERR unknown command 'NOSUCH', with args beginning with: 'a'"},
 		{"COPY k c; RENAME c d; GET d; MOVE d 1; FLUSHDB x", `(integer) 1; OK; "v"; (integer) 1; (error) ERR syntax error`},

@@ -3,8 +3,6 @@ package enginetest
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 )
 
 // geoArgument draws a value for an argument of a command on places; ok is false if it has none of its own.
@@ -30,16 +28,4 @@ func (d *drawer) degrees(most int) string {
 // sortedKey draws the name of a key for SORT.
 func (d *drawer) sortedKey() string {
 	return d.one("l", "l", "l", "e", "e", "z", "g", "y", "s") + d.between(1, 3)
-}
-
-// orderly is a call of SORT that has one answer. Elements that others say the same of may come in any order; and Redis 7.0 takes
-// an errno that an earlier call left behind for a number out of range, now and then. So it sorts words by themselves.
-func orderly(words []string) []string {
-	if i := slices.IndexFunc(words, func(w string) bool { return strings.EqualFold(w, "BY") }); i > 0 {
-		words = slices.Delete(words, i, i+2)
-	}
-	if !contains(words, "ALPHA") {
-		words = append(words, "ALPHA")
-	}
-	return words
 }
