@@ -43,13 +43,16 @@ var (
 	ErrOverflow   = errors.New("sum does not fit 64 bits")
 	ErrClosed     = errors.New("store is closed")
 
+	// ErrCut is what Begin returns when Access.Cut ended the wait.
+	ErrCut = errors.New("wait for a transaction was cut short")
+
 	// ErrConflict, from any method of a Tx, means that another transaction got in the way: run it again.
 	ErrConflict = errors.New("transaction conflict")
 )
 
 // Store keeps keys. All methods may be called by many goroutines at once.
 type Store interface {
-	// Begin starts a transaction. It waits for its turn; the context ends the wait.
+	// Begin starts a transaction. It waits for its turn; the context ends the wait, and a.Cut.
 	Begin(ctx context.Context, a Access) (Tx, error)
 	// Watch remembers the keys of a database as they are now.
 	Watch(ctx context.Context, db int, keys [][]byte, now int64) (Watch, error)
@@ -71,6 +74,9 @@ type Access struct {
 	Keys  [][]byte // all keys it may touch, for stores with NeedKeys; nil with All
 	All   bool     // it may touch any key
 	Gone  bool     // Wait: try also when a key was removed, not only when there is one
+
+	// Cut returns a channel whose closing ends the wait for the transaction's turn with ErrCut. nil: nothing does.
+	Cut func() <-chan struct{}
 
 	Observer Observer // is told what becomes of keys; nil: the one that Observe was given
 	Lookup   *Lookup  // how keys count that are looked up; nil: as nothing but a use

@@ -23,7 +23,7 @@ type Options struct {
 
 // Store is a keyspace in memory. It is safe for concurrent use: one transaction runs at a time.
 type Store struct {
-	mu sync.Mutex // guards everything below; held from Begin to Commit or Rollback
+	mu gate // guards everything below; held from Begin to Commit or Rollback
 
 	closed  bool
 	arena   arena
@@ -88,7 +88,7 @@ const (
 
 // New returns an empty store.
 func New(o Options) *Store {
-	s := &Store{seed: maphash.MakeSeed(), now: o.Now, stop: make(chan struct{}),
+	s := &Store{mu: newGate(), seed: maphash.MakeSeed(), now: o.Now, stop: make(chan struct{}),
 		watched: map[watchKey]*watchState{}, waiting: map[watchKey]*line{}}
 	if o.Seed == 0 {
 		o.Seed = rand.Uint64()
@@ -129,7 +129,9 @@ func (s *Store) Begin(ctx context.Context, a keyspace.Access) (keyspace.Tx, erro
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
+	if err := s.mu.enter(ctx, a.Cut); err != nil {
+		return nil, err
+	}
 	if s.closed {
 		s.mu.Unlock()
 		return nil, keyspace.ErrClosed
