@@ -3,7 +3,6 @@ package server
 import (
 	"errors"
 
-	"github.com/redbud-go/redbud/internal/command"
 	"github.com/redbud-go/redbud/internal/engine"
 	"github.com/redbud-go/redbud/internal/resp"
 )
@@ -138,11 +137,12 @@ func (s *session) commit(w *resp.Writer) {
 	defer func() { s.expose(b.Calls[:b.Done]...) }()
 	if err := s.engine.Do(s.ctx, &b, w); err != nil {
 		w.Truncate(mark)
+		var discarded engine.Discarded
 		switch {
 		case errors.Is(err, engine.ErrChanged):
 			w.NullArray()
-		case errors.Is(err, engine.ErrOutOfMemory):
-			w.Error("EXECABORT Transaction discarded because of: " + string(command.ErrOutOfMemory))
+		case errors.As(err, &discarded):
+			w.Error("EXECABORT Transaction discarded because of: " + discarded.Error())
 		case errors.Is(err, engine.ErrAborted):
 			w.Error("EXECABORT Transaction discarded because of previous errors.")
 		default:

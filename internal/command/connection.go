@@ -3,7 +3,7 @@
 package command
 
 var connectionCommands = []*Command{
-	{Name: "auth", Arity: -2, Flags: Session | NoScript | Loading | Stale | Fast | NoAuth, Group: "connection", Since: "1.0.0",
+	{Name: "auth", Arity: -2, Flags: Session | NoScript | Loading | Stale | Fast | NoAuth | AllowBusy, Group: "connection", Since: "1.0.0",
 		Usage: "[username] password", Doc: "Authenticates the connection."},
 	{Name: "client", Arity: -2, Flags: Session, Group: "connection", Since: "2.4.0",
 		Doc: "A container for client connection commands.",
@@ -46,13 +46,13 @@ var connectionCommands = []*Command{
 		}},
 	{Name: "echo", Arity: 2, Flags: Loading | Stale | Fast, Group: "connection", Since: "1.0.0",
 		Usage: "message", Doc: "Returns the given string.", Run: echo},
-	{Name: "hello", Arity: -1, Flags: Session | NoScript | Loading | Stale | Fast | NoAuth, Group: "connection", Since: "6.0.0",
+	{Name: "hello", Arity: -1, Flags: Session | NoScript | Loading | Stale | Fast | NoAuth | AllowBusy, Group: "connection", Since: "6.0.0",
 		Usage: "[protover [AUTH username password] [SETNAME clientname]]", Doc: "Handshakes with the Redis server."},
 	{Name: "ping", Arity: -1, Flags: Fast, Group: "connection", Since: "1.0.0",
 		Usage: "[message]", Doc: "Returns the server's liveliness response.", Run: ping},
-	{Name: "quit", Arity: -1, Flags: Session | NoScript | Loading | Stale | Fast | NoAuth, Group: "connection", Since: "1.0.0",
+	{Name: "quit", Arity: -1, Flags: Session | NoScript | Loading | Stale | Fast | NoAuth | AllowBusy, Group: "connection", Since: "1.0.0",
 		Doc: "Closes the connection."},
-	{Name: "reset", Arity: 1, Flags: Session | NoScript | Loading | Stale | Fast | NoAuth, Group: "connection", Since: "6.2.0",
+	{Name: "reset", Arity: 1, Flags: Session | NoScript | Loading | Stale | Fast | NoAuth | AllowBusy, Group: "connection", Since: "6.2.0",
 		Doc: "Resets the connection."},
 	{Name: "select", Arity: 2, Flags: Session | Loading | Stale | Fast, Group: "connection", Since: "1.0.0",
 		Usage: "index", Doc: "Changes the selected database."},

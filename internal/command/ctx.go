@@ -2,6 +2,7 @@ package command
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"math"
 	"strconv"
@@ -83,11 +84,13 @@ type Ctx struct {
 	stream streamScratch
 	fields fieldScratch
 
+	ctx  context.Context // of the batch
 	rows []*Command
 	news news
 
 	looks     keyspace.Lookup
-	bounded   bool    // keys may take only so much memory
+	bounded   bool    // keys may take only so much memory,
+	short     bool    // of which none was left before this call, or before this atomic batch
 	woke      bool    // calls that waited were served in this batch's transaction
 	blockable bool    // the call may wait
 	awaits    awaited // what it waits for

@@ -32,8 +32,10 @@ type Engine struct {
 	broker   broker
 	telling  sync.Mutex // held from before a commit until its news are told: they are told in the order of commits
 	needKeys bool
-	blocked  atomic.Int64 // calls that wait
-	bounded  atomic.Bool  // keys may take only so much memory
+	blocked  atomic.Int64           // calls that wait
+	busy     busy                   // the scripts that run
+	bounded  atomic.Bool            // keys may take only so much memory
+	cut      func() <-chan struct{} // busy.Cut
 	contexts sync.Pool
 	table    *Table // Commands, for commands about commands: they stand in it and cannot name it
 
@@ -55,6 +57,7 @@ func NewEngine(store keyspace.Store, o Options) *Engine {
 	if s, ok := store.(keyspace.Observed); ok {
 		s.Observe(&onlooker{newCtx(e)})
 	}
+	e.cut = e.busy.Cut
 	e.contexts.New = func() any { return newCtx(e) }
 	e.Settings = newSettings()
 	if s, ok := store.(keyspace.Limited); ok {
@@ -91,23 +94,33 @@ func (e *Engine) Embedded() *Engine { return e }
 // Waiting is how many calls wait for keys.
 func (e *Engine) Waiting() int { return int(e.blocked.Load()) }
 
-// Close implements engine.Engine.
-func (e *Engine) Close() error { return e.store.Close() }
+// Close implements engine.Engine. It ends the scripts that run.
+func (e *Engine) Close() error {
+	e.busy.close()
+	return e.store.Close()
+}
 
 // Do implements engine.Engine.
 func (e *Engine) Do(ctx context.Context, b *engine.Batch, w *resp.Writer) error {
 	c := e.contexts.Get().(*Ctx)
 	mark := w.Len()
 	access := e.prepare(c, b)
-	access.Observer, access.Lookup = c, &c.looks
+	access.Observer, access.Lookup, access.Cut = c, &c.looks, e.cut
 	c.W, c.Session, c.looks.Unused, c.bounded = w, b.Session, b.NoTouch, e.bounded.Load()
 	b.Done = 0
-	err := e.segment(ctx, c, b, access)
+	c.ctx = ctx
+	err := keyspace.ErrCut
+	if e.busy.overdue.Load() == nil {
+		err = e.segment(ctx, c, b, access)
+	}
 	for errors.Is(err, engine.ErrWouldWait) && b.Wait {
 		if err = e.wait(ctx, c, b, access); err == nil && b.Done < len(b.Calls) {
 			access.Now = e.now().UnixMilli()
 			err = e.segment(ctx, c, b, access)
 		}
+	}
+	if errors.Is(err, keyspace.ErrCut) {
+		err = e.doBusy(c, b)
 	}
 	if err != nil && !errors.Is(err, engine.ErrWouldWait) {
 		w.Truncate(mark)
@@ -141,7 +154,7 @@ func (e *Engine) segment(ctx context.Context, c *Ctx, b *engine.Batch, a keyspac
 
 // release drops what must not outlive the batch.
 func (c *Ctx) release() {
-	c.Args, c.Row, c.Tx, c.W, c.Session = nil, nil, nil, nil, nil
+	c.Args, c.Row, c.Tx, c.W, c.Session, c.ctx = nil, nil, nil, nil, nil, nil
 	c.one[0], c.pair[0], c.pair[1] = nil, nil, nil
 	clear(c.values)
 	c.values = c.values[:0]
@@ -207,7 +220,7 @@ func (e *Engine) run(ctx context.Context, c *Ctx, b *engine.Batch, a keyspace.Ac
 			return err
 		}
 		if refused && b.Session != nil {
-			return engine.ErrOutOfMemory
+			return engine.Discarded(ErrOutOfMemory)
 		}
 		if refused {
 			for ; b.Done < len(b.Calls); b.Done++ {
@@ -312,7 +325,7 @@ func (e *Engine) failure(what string, err error) error {
 	switch {
 	case errors.Is(err, keyspace.ErrClosed):
 		return engine.ErrClosed
-	case errors.Is(err, engine.ErrChanged), errors.Is(err, engine.ErrOutOfMemory):
+	case errors.Is(err, engine.ErrChanged), errors.As(err, new(engine.Discarded)):
 		return err
 	}
 	return fmt.Errorf("%s: %w", what, err)

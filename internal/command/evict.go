@@ -82,12 +82,14 @@ func (e *Engine) Full(ctx context.Context) bool {
 // refuses reports whether memory is too short for a call.
 func (c *Ctx) refuses(row *Command) (bool, error) {
 	full, err := c.full()
+	c.short = full
 	return full && row.Flags&DenyOOM != 0, err
 }
 
 // refusesAll is refuses for an atomic batch: of a transaction, all calls run or none.
 func (c *Ctx) refusesAll(b *engine.Batch) (bool, error) {
 	full, err := c.full()
+	c.short = full
 	if !full || err != nil {
 		return false, err
 	}

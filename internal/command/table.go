@@ -53,24 +53,26 @@ type Flags uint32
 
 // The flags.
 const (
-	Write        Flags = 1 << iota // may change keys
-	ReadOnly                       // only reads keys
-	DenyOOM                        // refused when memory is short
-	Admin                          // for operators
-	Dangerous                      // ACL category of what can hurt
-	Fast                           // constant or logarithmic time
-	Loading                        // allowed while data is loaded
-	Stale                          // allowed on a replica that lost its master
-	NoAuth                         // allowed before authentication
-	NoScript                       // not in scripts
-	NoMulti                        // not between MULTI and EXEC
-	SkipMonitor                    // not shown by MONITOR
-	SkipSlowlog                    // not in the slow log
-	Blocking                       // may wait
-	MayReplicate                   // may have effects without Write
-	AllKeys                        // concerns keys that it does not name: SCAN, FLUSHALL
-	Session                        // answered by the connection, not by the engine
-	PubSub                         // concerns channels
+	Write           Flags = 1 << iota // may change keys
+	ReadOnly                          // only reads keys
+	DenyOOM                           // refused when memory is short
+	Admin                             // for operators
+	Dangerous                         // ACL category of what can hurt
+	Fast                              // constant or logarithmic time
+	Loading                           // allowed while data is loaded
+	Stale                             // allowed on a replica that lost its master
+	NoAuth                            // allowed before authentication
+	NoScript                          // not in scripts
+	NoMulti                           // not between MULTI and EXEC
+	SkipMonitor                       // not shown by MONITOR
+	SkipSlowlog                       // not in the slow log
+	Blocking                          // may wait
+	MayReplicate                      // may have effects without Write
+	AllKeys                           // concerns keys that it does not name: SCAN, FLUSHALL
+	Session                           // answered by the connection, not by the engine
+	PubSub                            // concerns channels
+	AllowBusy                         // runs while a script takes too long
+	NoMandatoryKeys                   // takes keys, but needs none
 )
 
 // Keys says where in a call its keys stand, counted in words from the name, which is 0.

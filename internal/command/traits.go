@@ -15,7 +15,7 @@ var flagNames = []struct {
 }{
 	{Write, "write"}, {ReadOnly, "readonly"}, {DenyOOM, "denyoom"}, {Admin, "admin"}, {PubSub, "pubsub"}, {NoScript, "noscript"},
 	{Blocking, "blocking"}, {Loading, "loading"}, {Stale, "stale"}, {SkipMonitor, "skip_monitor"},
-	{SkipSlowlog, "skip_slowlog"}, {Fast, "fast"}, {NoAuth, "no_auth"}, {NoMulti, "no_multi"},
+	{SkipSlowlog, "skip_slowlog"}, {Fast, "fast"}, {NoAuth, "no_auth"}, {NoMandatoryKeys, "no_mandatory_keys"}, {NoMulti, "no_multi"},
 }
 
 // FlagNames are the command's flags by the names that COMMAND INFO has for them.
@@ -29,9 +29,7 @@ func (c *Command) FlagNames() []string {
 	if c.Keys.movable() {
 		names = append(names, "movablekeys")
 	}
-	// Redis flags the commands that a connection needs to get out of a busy script, and these are they.
-	const busy = Session | NoScript | Loading | Stale | Fast
-	if c.Flags&busy == busy {
+	if c.Flags&AllowBusy != 0 {
 		names = append(names, "allow_busy")
 	}
 	return names

@@ -63,7 +63,7 @@ type Guard interface{ Release() }
 type Engine interface {
 	// Do runs the calls in order and appends one reply for each to w. A refused command is a reply.
 	// ErrWouldWait means that the first b.Done calls have run and are answered, and that the next would wait.
-	// ErrChanged, ErrOutOfMemory and ErrAborted mean that nothing ran; any other error, that the engine cannot say what happened.
+	// ErrChanged, ErrAborted and a Discarded mean that nothing ran; any other error, that the engine cannot say what happened.
 	// w is then as it was. A wait that the context ends is an error, the context's cause, except for ErrTimeout and
 	// ErrUnblocked, which are answers.
 	Do(ctx context.Context, b *Batch, w *resp.Writer) error
@@ -98,10 +98,13 @@ var (
 	ErrTimeout = errors.New("the wait is over")
 	// ErrUnblocked, as the cause of a context's end, makes a call that waits answer that CLIENT UNBLOCK ended it.
 	ErrUnblocked = errors.New("unblocked")
-	// ErrOutOfMemory is Do's answer to the atomic batch of a Session in which a call may take memory where there is none left:
-	// EXEC replies with EXECABORT. Nothing ran. Without a Session each call has a refusal for a reply.
-	ErrOutOfMemory = errors.New("memory is short")
 	// ErrAborted is Do's answer to the atomic batch of a Session in which a call cannot be queued, if the engine is the
 	// first to know: EXEC replies with EXECABORT. Without a Session each call has a refusal for a reply.
 	ErrAborted = errors.New("transaction discarded because of previous errors")
 )
+
+// Discarded is Do's answer to the atomic batch of a Session that the engine cannot run now: memory is short, a script takes too
+// long. It is the refusal that each call has for a reply without a Session. Nothing ran: EXEC replies with EXECABORT.
+type Discarded string
+
+func (d Discarded) Error() string { return string(d) }
