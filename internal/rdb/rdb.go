@@ -108,18 +108,30 @@ func sum(crc uint64, b []byte) uint64 { return ^crc64.Update(^crc, jones, b) }
 
 // Parse reads the payload of a DUMP. The error is ErrVersion, or a *CorruptError.
 func Parse(payload []byte) (*Value, error) {
-	body := len(payload) - footer
-	if body < 1 {
+	body, err := checked(payload)
+	if err != nil {
+		return nil, err
+	}
+	if len(body) == 0 {
 		return nil, ErrVersion
 	}
-	end := payload[body:]
-	if binary.LittleEndian.Uint16(end) > newest || binary.LittleEndian.Uint64(end[2:]) != sum(0, payload[:body+2]) {
-		return nil, ErrVersion
-	}
-	d := decoder{source: source{buf: payload[:body]}}
+	d := decoder{source: source{buf: body}}
 	v := d.value(kind(d.byte()))
 	if d.err == nil && v.Type == keyspace.None {
 		d.fail("a collection without elements")
 	}
 	return v, d.err
+}
+
+// checked returns a payload without its end, which says that it is whole and of a version that is read.
+func checked(payload []byte) (body []byte, err error) {
+	n := len(payload) - footer
+	if n < 0 {
+		return nil, ErrVersion
+	}
+	end := payload[n:]
+	if binary.LittleEndian.Uint16(end) > newest || binary.LittleEndian.Uint64(end[2:]) != sum(0, payload[:n+2]) {
+		return nil, ErrVersion
+	}
+	return payload[:n], nil
 }
