@@ -343,6 +343,9 @@ func (s *session) DB() int { return s.db }
 // Served implements engine.Session.
 func (s *session) Served() { s.box.begin() }
 
+// Refuses implements engine.Session. Whoever is authenticated may do everything.
+func (s *session) Refuses(engine.Call, bool) string { return "" }
+
 // Run implements engine.Session.
 func (s *session) Run(call engine.Call, w *resp.Writer) {
 	row, err := command.Commands.Find(call)

@@ -49,11 +49,17 @@ type Session interface {
 	// Run answers a call whose row has the flag Session, SELECT or CLIENT say, by appending one reply.
 	// It never calls back into the engine.
 	Run(call Call, w *resp.Writer)
+	// Scripted is told of a call that a script is about to make; of the script's own call, EVAL say, before, which begin says.
+	// It holds locks of the engine meanwhile.
+	Scripted(call Call, begin bool)
 	// DB is the database that the next call concerns: SELECT inside a transaction changes it.
 	DB() int
 	// Served is called when a call that waited has its reply, before others are told of what it wrote: what the connection
 	// is told from then on comes behind the reply. Any goroutine may call it.
 	Served()
+	// Refuses tells whether the session's user may not make a call, which fits its row: the error reply that it gets then, ""
+	// if it may. script says that a script makes the call, which the log of refusals tells.
+	Refuses(call Call, script bool) (text string)
 }
 
 // Guard is what Watch saw. Release it when the batch that carries it has run, or never will.

@@ -181,9 +181,10 @@ func TestChannelsAreListedInTheNamespacesNames(t *testing.T) {
 // someone is a session.
 type someone struct{}
 
-func (someone) Run(engine.Call, *resp.Writer) {}
-func (someone) DB() int                       { return 0 }
-func (someone) Served()                       {}
+func (someone) Run(engine.Call, *resp.Writer)    {}
+func (someone) DB() int                          { return 0 }
+func (someone) Served()                          {}
+func (someone) Refuses(engine.Call, bool) string { return "" }
 
 func TestItIsToldWhoEmptiedTheNamespace(t *testing.T) {
 	a := namespace.New(newMemory(t), "a:")
