@@ -41,30 +41,49 @@ func (h *Hub) Monitored() bool { return h.monitored.Load() }
 // hidden are the traits of calls that are not shown.
 const hidden = command.SkipMonitor | command.Admin
 
-// expose shows calls of the session to those who monitor.
+// exposeDone shows the calls of the batch that runs, as far as they are answered and not shown yet.
+func (s *session) exposeDone() {
+	calls := s.runs.Calls[s.exposed:s.runs.Done]
+	s.exposed = s.runs.Done
+	s.expose(calls...)
+}
+
+// expose shows calls of the session to those who monitor. Scripts show themselves, and what they call.
 func (s *session) expose(calls ...engine.Call) {
 	if !s.hub.Monitored() {
 		return
 	}
 	for _, call := range calls {
-		row, err := command.Commands.Find(call)
-		if err != nil || row.Flags&hidden != 0 {
-			continue
+		if row, err := command.Commands.Find(call); err == nil && row.Flags&hidden == 0 {
+			s.tellMonitors(s.origin(), call)
 		}
-		line := s.describeCall(row, call)
-		s.hub.mu.Lock()
-		for c := range s.hub.monitors {
-			if w := c.box.open(); w != nil {
-				w.Status(line)
-			}
-			c.box.shut()
+	}
+}
+
+// origin is where MONITOR says that the session's calls come from.
+func (s *session) origin() string {
+	if s.unix {
+		return "unix:" + s.laddr[:max(len(s.laddr)-2, 0)] // without its port
+	}
+	return s.addr
+}
+
+// tellMonitors shows a call to those who monitor.
+func (s *session) tellMonitors(from string, call engine.Call) {
+	line := s.describeCall(from, call)
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	for c := range s.hub.monitors {
+		if w := c.box.open(); w != nil {
+			w.Status(line)
 		}
-		s.hub.mu.Unlock()
+		c.box.shut()
 	}
 }
 
 // describeCall is the line that MONITOR shows: when, in which database, from where, and the words.
-func (s *session) describeCall(row *command.Command, call engine.Call) string {
+func (s *session) describeCall(from string, call engine.Call) string {
+	row := command.Commands.Lookup(call[0])
 	now := time.Now()
 	line := strconv.AppendInt(nil, now.Unix(), 10)
 	line = append(line, '.')
@@ -73,12 +92,7 @@ func (s *session) describeCall(row *command.Command, call engine.Call) string {
 	line = append(line, " ["...)
 	line = strconv.AppendInt(line, int64(s.db), 10)
 	line = append(line, ' ')
-	if s.unix {
-		line = append(line, "unix:"...)
-		line = append(line, s.laddr[:max(len(s.laddr)-2, 0)]...) // without its port
-	} else {
-		line = append(line, s.addr...)
-	}
+	line = append(line, from...)
 	line = append(line, ']')
 	for i, word := range call {
 		line = append(line, ' ')

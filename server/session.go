@@ -51,6 +51,9 @@ type session struct {
 	caching       caching
 	keys          [][]byte // scratch
 
+	runs    *engine.Batch // the one that the engine runs, or has run last
+	exposed int           // how many of its calls were shown to those who monitor
+
 	state
 	ears    ears
 	queue   queue
@@ -171,10 +174,11 @@ func (s *session) run() {
 	mark := s.out.Len()
 	s.batch.DB, s.batch.NoTouch = s.db, s.noTouch
 	s.track(s.batch.Calls...)
+	s.runs, s.exposed = &s.batch, 0
 	err := s.engine.Do(s.ctx, &s.batch, &s.out)
 	s.woke = s.woke || s.batch.Woke
 	if s.hub.Monitored() {
-		s.expose(s.batch.Calls[:s.batch.Done]...)
+		s.exposeDone()
 	}
 	if errors.Is(err, engine.ErrWouldWait) {
 		s.waits, n = true, s.batch.Done
@@ -216,6 +220,7 @@ func (s *session) wait(life context.Context) {
 	b := engine.Batch{DB: s.db, Calls: s.batch.Calls[:1], Wait: true, Session: s, NoTouch: s.noTouch}
 	s.last.Store(command.Commands.Lookup(b.Calls[0][0]))
 	s.expose(b.Calls...)
+	s.runs, s.exposed = &b, 1
 	switch err := s.engine.Do(ctx, &b, &s.out); {
 	case err != nil && life.Err() != nil:
 		s.ended = true // nobody is left to be told, and what is behind it must not run
@@ -345,6 +350,22 @@ func (s *session) Served() { s.box.begin() }
 
 // Refuses implements engine.Session. Whoever is authenticated may do everything.
 func (s *session) Refuses(engine.Call, bool) string { return "" }
+
+// Scripted implements engine.Session.
+func (s *session) Scripted(call engine.Call, begin bool) {
+	if !begin {
+		s.track(call)
+	}
+	if !s.hub.Monitored() {
+		return
+	}
+	from := "lua"
+	if begin { // the calls before it come first
+		s.exposeDone()
+		from = s.origin()
+	}
+	s.tellMonitors(from, call)
+}
 
 // Run implements engine.Session.
 func (s *session) Run(call engine.Call, w *resp.Writer) {

@@ -28,7 +28,7 @@ func (s *session) track(calls ...engine.Call) {
 	}
 	for _, call := range calls {
 		row, err := command.Commands.Find(call)
-		if err == nil && row.Flags&command.ReadOnly != 0 {
+		if err == nil && row.Flags&command.ReadOnly != 0 && row.Group != "scripting" { // what a script reads is noted call by call
 			s.keys = row.Keys.Append(s.keys[:0], call)
 			s.hub.tracker.remember(s.id, s.keys)
 			clear(s.keys)

@@ -134,7 +134,8 @@ func (s *session) commit(w *resp.Writer) {
 		return
 	}
 	s.track(b.Calls...)
-	defer func() { s.expose(b.Calls[:b.Done]...) }()
+	s.runs, s.exposed = &b, 0
+	defer s.exposeDone()
 	if err := s.engine.Do(s.ctx, &b, w); err != nil {
 		w.Truncate(mark)
 		var discarded engine.Discarded

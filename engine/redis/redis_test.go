@@ -69,6 +69,8 @@ type conn struct{ db int }
 func (c *conn) DB() int { return c.db }
 func (c *conn) Served() {}
 
+func (c *conn) Scripted(engine.Call, bool) {}
+
 func (c *conn) Refuses(engine.Call, bool) string { return "" }
 
 func (c *conn) Run(call engine.Call, w *resp.Writer) {
