@@ -51,7 +51,8 @@ type front struct {
 	settings  *command.Settings            // nil: the engine has none of ours
 	limits    atomic.Pointer[bufferLimits] // as settings had them last
 
-	full func(context.Context) bool // whether memory is short: nothing is queued then
+	full func(context.Context) bool        // whether memory is short: nothing is queued then
+	busy func(row *command.Command) string // the refusal while a script takes too long
 
 	// forwards is set for engines that may know commands which the table does not: those are queued in MULTI on
 	// trust.
@@ -81,10 +82,11 @@ func (f *front) init(e engine.Engine, o *Options) {
 	f.maxQuery.Store(int64(o.Limits.QueryBuffer))
 	f.failedAt.Store(-int64(time.Hour))
 	if host := embedded(e); host != nil {
-		f.info, f.settings, f.full = host.Info, host.Settings, host.Full
+		f.info, f.settings, f.full, f.busy = host.Info, host.Settings, host.Full, host.Busy
 		f.hub.tracker.limit(func() int { return int(host.Settings.Int("tracking-table-max-keys")) })
 	} else {
 		f.forwards, f.full = true, func(context.Context) bool { return false }
+		f.busy = func(*command.Command) string { return "" }
 	}
 }
 

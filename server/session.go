@@ -275,17 +275,14 @@ func (s *session) answer(call engine.Call) {
 	s.last.Store(row) // CLIENT LIST shows its caller what it is doing
 	unknown := err != nil && command.Commands.Lookup(call[0]) == nil
 	if err != nil && (!unknown || !s.forwards) {
-		text := err.Error()
-		if row := command.Commands.Lookup(call[0]); row != nil && row.Name == "exec" {
-			s.discard() // a wrong EXEC ends the transaction all the same
-			text = "EXECABORT Transaction discarded because of: " + strings.TrimPrefix(text, "ERR ")
-		}
-		s.reject(text)
+		s.rejectNamed(call, err.Error())
 		return
 	}
 	switch {
 	case s.locked() && (row == nil || row.Flags&command.NoAuth == 0):
 		s.reject("NOAUTH Authentication required.")
+	case s.busy(row) != "":
+		s.rejectNamed(call, s.busy(row))
 	case s.hushes() && !amongMessages[row]:
 		s.reject("ERR Can't execute '" + fullName(row, call) + "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context")
 	case s.monitors && row != nil && row.Flags&(command.Write|command.ReadOnly|command.MayReplicate) != 0:
@@ -316,8 +313,10 @@ func (s *session) answer(call engine.Call) {
 	}
 }
 
-// pingRow is the command that has another reply between messages.
-var pingRow = command.Commands.Named([]byte("ping"))
+var (
+	pingRow = command.Commands.Named([]byte("ping")) // has another reply between messages
+	execRow = command.Commands.Named([]byte("exec"))
+)
 
 // fullName is the name of a call in an error; row is nil if it is not in the table.
 func fullName(row *command.Command, call engine.Call) string {
@@ -333,6 +332,15 @@ func (s *session) reject(text string) {
 	mark := s.out.Len()
 	s.out.Error(text)
 	s.count(s.row, mark, true)
+}
+
+// rejectNamed is reject for a call that may be EXEC, which then ends the transaction all the same.
+func (s *session) rejectNamed(call engine.Call, text string) {
+	if row := command.Commands.Lookup(call[0]); row == execRow {
+		s.discard()
+		text = "EXECABORT Transaction discarded because of: " + strings.TrimPrefix(text, "ERR ")
+	}
+	s.reject(text)
 }
 
 // count adds a call that the engine did not see to its statistics. Its reply begins at mark.
