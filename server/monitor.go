@@ -96,22 +96,13 @@ func (s *session) describeCall(from string, call engine.Call) string {
 	line = append(line, ']')
 	for i, word := range call {
 		line = append(line, ' ')
-		if secretAt(row, call, i) {
-			line = append(line, `"(redacted)"`...)
-			continue
+		if command.Secret(row, call, i) {
+			word = []byte(command.Redacted)
 		}
 		line = resp.AppendQuoted(line, word)
 	}
 	return string(line)
 }
 
-// secretAt reports whether a word of a call is a user's name or password.
-func secretAt(row *command.Command, call engine.Call, i int) bool {
-	switch row.Name {
-	case "auth":
-		return i > 0
-	case "hello":
-		return i > 3 && is(call[i-1], "auth") || i > 4 && is(call[i-2], "auth")
-	}
-	return false
-}
+// Client implements command.Client.
+func (s *session) Client() (addr, name string) { return s.addr, s.name }

@@ -119,7 +119,8 @@ func (e *Engine) wait(ctx context.Context, c *Ctx, b *engine.Batch, a keyspace.A
 	}()
 	a.DB, a.Now, a.Write, a.Keys, a.Gone = c.DB, e.now().UnixMilli(), true, again.keys, again.gone
 	err := e.store.Wait(ctx, a, func(tx keyspace.Tx) (bool, error) {
-		c.Tx, c.Now, c.Args, c.Row = tx, e.now().UnixMilli(), call, row
+		c.watch.waited(e)
+		c.Tx, c.Now, c.Args, c.Row = tx, c.watch.at.UnixMilli(), call, row
 		c.awaits = awaited{again: true, state: again.state}
 		err := row.Run(c)
 		if errors.Is(err, errBlocked) {
@@ -130,6 +131,7 @@ func (e *Engine) wait(ctx context.Context, c *Ctx, b *engine.Batch, a keyspace.A
 			return false, nil
 		}
 		if err = e.refuse(c, row, mark, err, false); err == nil {
+			e.took(c.Session, row, call, c.watch.end(e))
 			c.handOver(tx)
 		}
 		return err == nil, err
@@ -147,6 +149,10 @@ func (e *Engine) wait(ctx context.Context, c *Ctx, b *engine.Batch, a keyspace.A
 	case err != nil:
 		return err
 	}
+	if err != nil {
+		e.took(c.Session, row, call, 0)
+	}
 	b.Done++
+	c.watch.waited(e)
 	return nil
 }

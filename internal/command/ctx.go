@@ -84,9 +84,11 @@ type Ctx struct {
 	stream streamScratch
 	fields fieldScratch
 
-	ctx  context.Context // of the batch
-	rows []*Command
-	news news
+	ctx      context.Context // of the batch
+	rows     []*Command
+	watch    stopwatch
+	rejected bool // the call did not run
+	news     news
 
 	looks     keyspace.Lookup
 	bounded   bool    // keys may take only so much memory,

@@ -25,19 +25,22 @@ type Engine struct {
 	Settings *Settings // what CONFIG reads and writes
 	Info     *Info     // what INFO tells
 
-	store    keyspace.Store
-	now      func() time.Time
-	onEvent  func(Event)
-	notify   atomic.Uint32 // what notify-keyspace-events selects, as bits
-	broker   broker
-	telling  sync.Mutex // held from before a commit until its news are told: they are told in the order of commits
-	needKeys bool
-	blocked  atomic.Int64           // calls that wait
-	busy     busy                   // the scripts that run
-	bounded  atomic.Bool            // keys may take only so much memory
-	cut      func() <-chan struct{} // busy.Cut
-	contexts sync.Pool
-	table    *Table // Commands, for commands about commands: they stand in it and cannot name it
+	store     keyspace.Store
+	now       func() time.Time
+	onEvent   func(Event)
+	notify    atomic.Uint32 // what notify-keyspace-events selects, as bits
+	broker    broker
+	telling   sync.Mutex // held from before a commit until its news are told: they are told in the order of commits
+	needKeys  bool
+	blocked   atomic.Int64           // calls that wait
+	busy      busy                   // the scripts that run
+	bounded   atomic.Bool            // keys may take only so much memory
+	cut       func() <-chan struct{} // busy.Cut
+	watching  watching
+	slowlog   slowlog
+	latencies latencies
+	contexts  sync.Pool
+	table     *Table // Commands, for commands about commands: they stand in it and cannot name it
 
 	conflicts atomic.Int64
 }
@@ -71,6 +74,8 @@ func NewEngine(store keyspace.Store, o Options) *Engine {
 		return nil
 	}})
 	e.Info = newInfo(e)
+	e.Settings.then(func(string) error { e.watch(); return nil }, "slowlog-log-slower-than", "latency-monitor-threshold", "latency-tracking")
+	e.watch()
 	e.Info.Register("stats", e.infoChannels)
 	return e
 }
@@ -126,7 +131,7 @@ func (e *Engine) Do(ctx context.Context, b *engine.Batch, w *resp.Writer) error 
 		w.Truncate(mark)
 		err = e.failure("run batch", err)
 	} else {
-		e.Info.called(c.rows[:b.Done])
+		e.Info.called(c.rows[:b.Done], &c.watch)
 	}
 	b.Woke = c.woke
 	c.tell()
@@ -171,7 +176,8 @@ func (c *Ctx) release() {
 
 // prepare looks the rows up and sums what the batch may touch. The row of an unknown call is nil.
 func (e *Engine) prepare(c *Ctx, b *engine.Batch) keyspace.Access {
-	a := keyspace.Access{DB: b.DB, Now: e.now().UnixMilli()}
+	now := e.now()
+	a := keyspace.Access{DB: b.DB, Now: now.UnixMilli()}
 	var last Last
 	for _, call := range b.Calls {
 		row := last.Lookup(call[0])
@@ -188,6 +194,7 @@ func (e *Engine) prepare(c *Ctx, b *engine.Batch) keyspace.Access {
 			a.Keys = row.Keys.Append(a.Keys, call)
 		}
 	}
+	c.watch.start(e, now, c.rows)
 	return a
 }
 
@@ -204,6 +211,10 @@ func (e *Engine) run(ctx context.Context, c *Ctx, b *engine.Batch, a keyspace.Ac
 		}
 	}()
 	c.Tx, c.DB, c.Now = tx, b.DB, a.Now
+	if c.looks.Waited {
+		c.looks.Waited = false
+		c.watch.waited(e)
+	}
 	if b.Guard != nil {
 		changed, err := b.Guard.(guard).Changed(tx)
 		if err != nil {
@@ -231,7 +242,13 @@ func (e *Engine) run(ctx context.Context, c *Ctx, b *engine.Batch, a keyspace.Ac
 		}
 	}
 	for b.Done < len(b.Calls) {
-		err := e.call(c, c.rows[b.Done], b.Calls[b.Done])
+		row := c.rows[b.Done]
+		alone := c.watch.alone(row)
+		if alone {
+			c.watch.begin(e)
+			c.rejected = false
+		}
+		err := e.call(c, row, b.Calls[b.Done])
 		if errors.Is(err, errBlocked) {
 			committed = true
 			if err := tx.Commit(); err != nil {
@@ -241,6 +258,12 @@ func (e *Engine) run(ctx context.Context, c *Ctx, b *engine.Batch, a keyspace.Ac
 		}
 		if err != nil {
 			return err
+		}
+		if !alone {
+			c.watch.shared++
+			c.watch.fresh = false
+		} else if took := c.watch.end(e); !c.rejected {
+			e.took(c.Session, row, b.Calls[b.Done], took)
 		}
 		b.Done++
 		if !b.Atomic {
@@ -292,6 +315,7 @@ func (e *Engine) refuse(c *Ctx, row *Command, mark int, err error, rejected bool
 		return err
 	}
 	e.Info.refused(row, string(r), rejected)
+	c.rejected = rejected
 	if rejected && row != nil {
 		e.Info.rows[row.index].calls.Add(-1) // it is going to be counted with its batch
 	}

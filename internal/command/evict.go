@@ -38,11 +38,7 @@ func (e *Engine) bound(store keyspace.Bounded) {
 		e.bounded.Store(m.Most > 0)
 		return nil
 	}
-	for _, name := range memorySettings {
-		setting := e.Settings.must(name).Setting
-		setting.Apply = apply
-		e.Settings.Register(setting)
-	}
+	e.Settings.then(apply, memorySettings...)
 	_ = apply("") // which does not fail
 }
 

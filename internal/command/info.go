@@ -45,8 +45,10 @@ func Version() string {
 type Info struct {
 	RunID string // 40 hexadecimal digits, new for every engine
 
+	engine   *Engine
 	started  int64 // milliseconds since 1970
 	rows     []rowStats
+	tracking atomic.Bool // histograms are kept
 	refusals atomic.Int64
 
 	mu        sync.Mutex // guards what follows
@@ -86,6 +88,7 @@ func newInfo(e *Engine) *Info {
 	_, _ = rand.Read(id) // crypto/rand.Read never fails
 	i := &Info{
 		RunID:     hex.EncodeToString(id),
+		engine:    e,
 		started:   e.now().UnixMilli(),
 		rows:      make([]rowStats, e.table.n),
 		providers: map[string][]*provider{},
@@ -144,10 +147,7 @@ const maxErrorCodes = 128
 func (i *Info) reset(c *Ctx) {
 	i.mu.Lock()
 	for k := range i.rows {
-		s := &i.rows[k]
-		s.calls.Store(0)
-		s.failed.Store(0)
-		s.rejected.Store(0)
+		i.rows[k].reset()
 	}
 	i.refusals.Store(0)
 	clear(i.codes)

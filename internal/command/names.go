@@ -85,7 +85,8 @@ var names = namesOf(map[string]Names{
 	"pubsub|shardnumsub":   {Words: subWords, Reply: Alternate},
 
 	// They concern all that is there, but no key or channel.
-	"info memory|doctor memory|stats role pubsub|numpat config|get config|set config|resetstat config|rewrite pfselftest": {},
+	`info memory|doctor memory|stats role pubsub|numpat config|get config|set config|resetstat config|rewrite pfselftest slowlog|len
+		slowlog|reset`: {},
 })
 
 func namesOf(lists map[string]Names) map[string]*Names {

@@ -91,6 +91,15 @@ func (s *Settings) Register(settings ...Setting) {
 	s.version.Add(1)
 }
 
+// then makes something follow from the values of settings.
+func (s *Settings) then(apply func(string) error, names ...string) {
+	for _, name := range names {
+		setting := s.must(name).Setting
+		setting.Apply = apply
+		s.Register(setting)
+	}
+}
+
 // Version is another number after every change: what follows from a setting may be kept as long as it stays.
 func (s *Settings) Version() int64 { return s.version.Load() }
 

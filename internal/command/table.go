@@ -28,8 +28,10 @@ type Command struct {
 
 	parent *Command
 	names  *Names
-	index  int  // among all rows
-	reads  bool // what it looks up counts as a hit or a miss
+	index  int                                // among all rows
+	reads  bool                               // what it looks up counts as a hit or a miss
+	brief  bool                               // it is never slow
+	secret func(call engine.Call, i int) bool // whether a word is one; nil: none
 }
 
 // FullName is the name that COMMAND and error messages use: "get", "client|id".
@@ -212,6 +214,7 @@ var Commands = newTable(
 	transactionCommands,
 	serverCommands,
 	memoryCommands,
+	slowlogCommands,
 	debugCommands,
 	commandCommands,
 )
@@ -242,6 +245,8 @@ func newTable(families ...[]*Command) *Table {
 	t.Each(func(c *Command) {
 		c.names = names[c.FullName()]
 		c.reads = c.Flags&ReadOnly != 0 || alsoRead[c.FullName()]
+		c.secret = secrets[c.FullName()]
+		c.brief = c.Flags&Fast != 0 || alsoBrief[c.FullName()]
 		c.index = t.n
 		t.n++
 	})

@@ -130,7 +130,9 @@ var tips = byWord(map[string]string{
 		xadd xautoclaim xclaim xinfo|consumers xpending xtrim zrandmember zscan`,
 	"nondeterministic_output_order": `command command|docs command|info command|list hgetall hkeys hvals sdiff sinter
 		smembers sunion`,
-	"request_policy:all_nodes response_policy:all_succeeded":                    "config|set client|setinfo client|setname",
+	"request_policy:all_nodes response_policy:all_succeeded":                    "config|set client|setinfo client|setname slowlog|reset",
+	"request_policy:all_nodes nondeterministic_output":                          "slowlog|get",
+	"request_policy:all_nodes response_policy:agg_sum nondeterministic_output":  "slowlog|len",
 	"request_policy:all_shards response_policy:agg_sum":                         "dbsize",
 	"request_policy:all_shards response_policy:agg_min":                         "wait waitaof",
 	"request_policy:all_shards response_policy:all_succeeded":                   "flushall flushdb memory|purge ping",

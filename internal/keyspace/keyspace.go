@@ -86,6 +86,7 @@ type Access struct {
 type Lookup struct {
 	Counts bool // as a hit or a miss, of which the observer is told
 	Unused bool // not as a use of the key
+	Waited bool // set by Begin where the transaction had to wait for its turn
 }
 
 // Observer is told what becomes of keys, by whichever goroutine has the transaction.

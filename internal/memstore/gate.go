@@ -23,6 +23,9 @@ func newGate() gate { return gate{freed: make(chan struct{}, 1)} }
 // Lock waits for as long as it takes.
 func (g *gate) Lock() { g.mu.Lock() }
 
+// TryLock reports whether the gate was free and is locked now.
+func (g *gate) TryLock() bool { return g.mu.TryLock() }
+
 // Unlock lets the next one in.
 func (g *gate) Unlock() {
 	g.mu.Unlock()

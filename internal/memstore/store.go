@@ -129,8 +129,13 @@ func (s *Store) Begin(ctx context.Context, a keyspace.Access) (keyspace.Tx, erro
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if err := s.mu.enter(ctx, a.Cut); err != nil {
-		return nil, err
+	if !s.mu.TryLock() {
+		if a.Lookup != nil {
+			a.Lookup.Waited = true
+		}
+		if err := s.mu.enter(ctx, a.Cut); err != nil {
+			return nil, err
+		}
 	}
 	if s.closed {
 		s.mu.Unlock()
