@@ -3,6 +3,7 @@
 package redbud
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"sync"
@@ -74,6 +75,9 @@ type turn struct {
 	args  [][]byte // of all calls
 	text  []byte   // the numbers among them
 	w     resp.Writer
+
+	scripts bool // some of the calls run scripts
+	left    bool // a goroutine still uses it
 }
 
 // keep is the size up to which a turn's buffers are kept for the next.
@@ -87,13 +91,13 @@ func (l *lane) take() *turn {
 }
 
 func (l *lane) give(t *turn) {
-	if cap(t.w.Buf) > keep || cap(t.text) > keep || cap(t.args) > keep/24 {
+	if t.left || cap(t.w.Buf) > keep || cap(t.text) > keep || cap(t.args) > keep/24 {
 		return
 	}
 	// They are the caller's.
 	clear(t.args)
 	clear(t.calls)
-	t.calls, t.args, t.text, t.w.Buf = t.calls[:0], t.args[:0], t.text[:0], t.w.Buf[:0]
+	t.calls, t.args, t.text, t.w.Buf, t.scripts = t.calls[:0], t.args[:0], t.text[:0], t.w.Buf[:0], false
 	l.turns.Put(t)
 }
 
@@ -112,6 +116,7 @@ func (t *turn) add(cmd redis.Cmder) error {
 // fits reports whether the engine can run the last call that was added, and nothing but the engine is needed for it.
 func (t *turn) fits() bool {
 	row := command.Commands.Lookup(t.calls[len(t.calls)-1][0])
+	t.scripts = t.scripts || row != nil && row.Group == "scripting"
 	return row != nil && row.Subs == nil && row.Flags&command.Session == 0
 }
 
@@ -124,11 +129,38 @@ func (l *lane) run(ctx context.Context, t *turn, atomic bool) error {
 		return redis.ErrClosed
 	}
 	t.batch = engine.Batch{DB: l.db, Calls: t.calls, Atomic: atomic, Wait: true}
-	err := l.engine.Do(ctx, &t.batch, &t.w)
+	do := l.do
+	if t.scripts && ctx.Done() != nil {
+		do = l.doApart
+	}
+	err := do(ctx, t)
 	if errors.Is(err, engine.ErrClosed) {
 		return redis.ErrClosed
 	}
 	return err
+}
+
+func (l *lane) do(ctx context.Context, t *turn) error { return l.engine.Do(ctx, &t.batch, &t.w) }
+
+// doApart is do for scripts, in a goroutine: a script that has written runs to its end, its caller leaves when the context ends.
+func (l *lane) doApart(ctx context.Context, t *turn) error {
+	calls := make([]engine.Call, len(t.calls))
+	for i, call := range t.calls { // the bytes are the caller's
+		calls[i] = make(engine.Call, len(call))
+		for j, word := range call {
+			calls[i][j] = bytes.Clone(word)
+		}
+	}
+	t.batch.Calls = calls
+	done := make(chan error, 1)
+	go func() { done <- l.do(ctx, t) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		t.left = true
+		return context.Cause(ctx)
+	}
 }
 
 func (l *lane) process(ctx context.Context, cmd redis.Cmder, next redis.ProcessHook) error {
