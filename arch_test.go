@@ -22,11 +22,12 @@ const module = "github.com/redbud-go/redbud"
 // A package that is not here has no place yet: give it one.
 var allowed = map[string][]string{
 	".":                           {"server", "engine/memory", "engine/redis", "internal/engine", "internal/namespace", "internal/resp", "internal/command"},
-	"server":                      {"internal/engine", "internal/resp", "internal/command"},
+	"server":                      {"internal/engine", "internal/resp", "internal/command", "internal/acl"},
 	"engine/memory":               {"internal/memstore", "internal/command", "internal/engine", "internal/keyspace", "internal/resp"},
 	"engine/redis":                {"internal/engine", "internal/resp", "internal/command"},
 	"internal/memstore":           {"internal/keyspace", "internal/resp"}, // resp: how Redis spells numbers
 	"internal/command":            {"internal/engine", "internal/keyspace", "internal/resp", "internal/rdb"},
+	"internal/acl":                {"internal/engine", "internal/resp", "internal/command"},
 	"internal/rdb":                {"internal/keyspace", "internal/resp"},
 	"internal/namespace":          {"internal/engine", "internal/resp", "internal/command"},
 	"internal/engine":             {"internal/resp"},

@@ -3,6 +3,7 @@ package server
 import (
 	"math"
 
+	"github.com/redbud-go/redbud/internal/acl"
 	"github.com/redbud-go/redbud/internal/command"
 	"github.com/redbud-go/redbud/internal/engine"
 	"github.com/redbud-go/redbud/internal/resp"
@@ -16,6 +17,18 @@ type answer struct {
 
 // answers has all rows with the flag Session.
 var answers = byRow(map[string]answer{
+	"acl|cat":             {run: aclCat},
+	"acl|deluser":         {run: aclDelUser},
+	"acl|dryrun":          {run: aclDryRun},
+	"acl|genpass":         {run: aclGenPass},
+	"acl|getuser":         {run: aclGetUser},
+	"acl|list":            {run: aclList},
+	"acl|load":            {run: aclLoad},
+	"acl|log":             {run: aclLog},
+	"acl|save":            {run: aclSave},
+	"acl|setuser":         {run: aclSetUser},
+	"acl|users":           {run: aclUsers},
+	"acl|whoami":          {run: aclWhoAmI},
 	"auth":                {run: auth},
 	"client|caching":      {run: clientCaching},
 	"client|getredir":     {run: clientGetRedir},
@@ -67,37 +80,24 @@ const (
 	errWrongPass = "WRONGPASS invalid username-password pair or user is disabled."
 )
 
-// defaultUser is the only user there is.
-const defaultUser = "default"
-
 func auth(s *session, call engine.Call, w *resp.Writer) {
-	user, password := []byte(defaultUser), call[len(call)-1]
+	user, password := []byte(acl.DefaultName), call[len(call)-1]
 	switch {
 	case len(call) > 3:
 		w.Error(errSyntax)
 		return
 	case len(call) == 3:
 		user = call[1]
-	case s.password.Load() == nil:
+	case s.users.Default().Rights().NoPass():
 		w.Error("ERR AUTH <password> called without any password configured for the default user. " +
 			"Are you sure your configuration is correct?")
 		return
 	}
-	if !s.authenticate(user, password) {
+	if !s.authenticate(call, user, password) {
 		w.Error(errWrongPass)
 		return
 	}
 	w.OK()
-}
-
-// authenticate lets the user in. Without a password configured any is right.
-func (s *session) authenticate(user, password []byte) bool {
-	want := s.password.Load()
-	if string(user) != defaultUser || want != nil && !want.is(password) {
-		return false
-	}
-	s.authenticated = true
-	return true
 }
 
 func hello(s *session, call engine.Call, w *resp.Writer) {
@@ -131,7 +131,7 @@ func hello(s *session, call engine.Call, w *resp.Writer) {
 			return
 		}
 	}
-	if user != nil && !s.authenticate(user, password) {
+	if user != nil && !s.authenticate(call, user, password) {
 		w.Error(errWrongPass)
 		return
 	}
@@ -190,7 +190,7 @@ func reset(s *session, _ engine.Call, w *resp.Writer) {
 	s.state = state{proto: 2, libName: s.libName, libVersion: s.libVersion}
 	s.speak(2, w)
 	s.mute, s.skipThis = false, false
-	s.authenticated = s.password.Load() == nil
+	s.begin()
 	w.Status("RESET")
 }
 

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/redbud-go/redbud/internal/acl"
 	"github.com/redbud-go/redbud/internal/engine"
 	"github.com/redbud-go/redbud/internal/resp"
 )
@@ -132,9 +133,10 @@ func clientList(s *session, call engine.Call, w *resp.Writer) {
 
 // killFilter says whom CLIENT KILL means: those that all of its fields fit.
 type killFilter struct {
-	id          int64  // 0: any
-	addr, laddr string // "": any
-	kind        string // "": any
+	id          int64     // 0: any
+	addr, laddr string    // "": any
+	kind        string    // "": any
+	user        *acl.User // nil: any
 	skipMe      bool
 	age         int64 // at least so many seconds old
 }
@@ -173,7 +175,7 @@ func clientKill(s *session, call engine.Call, w *resp.Writer) {
 		w.OK()
 		return
 	}
-	filter, refusal := parseKill(call)
+	filter, refusal := s.parseKill(call)
 	if refusal != "" {
 		w.Error(refusal)
 		return
@@ -182,7 +184,7 @@ func clientKill(s *session, call engine.Call, w *resp.Writer) {
 }
 
 // parseKill reads the options of CLIENT KILL; refusal is what is wrong with them.
-func parseKill(call engine.Call) (f killFilter, refusal string) {
+func (s *session) parseKill(call engine.Call) (f killFilter, refusal string) {
 	f.skipMe = true
 	for i := 2; i < len(call); i += 2 {
 		if i+1 == len(call) {
@@ -206,7 +208,7 @@ func parseKill(call engine.Call) (f killFilter, refusal string) {
 		case is(option, "laddr"):
 			f.laddr = string(value)
 		case is(option, "user"):
-			if string(value) != defaultUser {
+			if f.user = s.users.Find(string(value)); f.user == nil {
 				return f, "ERR No such user '" + string(value) + "'"
 			}
 		case is(option, "skipme") && is(value, "yes"):
@@ -241,6 +243,7 @@ func (s *session) killAll(f killFilter) (killed int) {
 			f.addr != "" && c.addr != f.addr,
 			f.laddr != "" && c.laddr != f.laddr,
 			f.kind != "" && f.kind != c.kind(),
+			f.user != nil && f.user != c.user.Load(),
 			f.skipMe && me,
 			f.age != 0 && math.Floor(age) < float64(f.age):
 			continue

@@ -12,12 +12,12 @@ import (
 )
 
 // describe makes an embedded engine's CONFIG and INFO tell of the server. Other engines tell of their own.
-func (s *Server) describe(e engine.Engine) {
+func (s *Server) describe(e engine.Engine, password string) {
 	host := embedded(e)
 	if host == nil {
 		return
 	}
-	host.Settings.Register(s.settings()...)
+	host.Settings.Register(s.settings(password)...)
 	s.untell = append(s.untell, host.Info.Register("server", func(f *command.Fields) error {
 		f.Max("tcp_port", int64(s.port()))
 		return nil
@@ -37,16 +37,13 @@ func (s *Server) describe(e engine.Engine) {
 }
 
 // settings are the parameters of CONFIG that the server gives a meaning, with what they are now as defaults.
-func (s *Server) settings() []command.Setting {
-	password := ""
-	if secret := s.password.Load(); secret != nil {
-		password = secret.text
-	}
+func (s *Server) settings(password string) []command.Setting {
 	return []command.Setting{
 		{Name: "requirepass", Default: password, Apply: func(v string) error {
-			s.setPassword(v)
+			s.users.SetPassword(v)
 			return nil
 		}},
+		{Name: "aclfile", Immutable: true, Get: s.users.File},
 		{Name: "protected-mode", Kind: command.Bool, Default: yesNo(s.protected.Load()), Apply: func(v string) error {
 			s.protected.Store(v == "yes")
 			return nil

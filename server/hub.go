@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/redbud-go/redbud/internal/acl"
 	"github.com/redbud-go/redbud/internal/command"
 )
 
@@ -17,6 +18,7 @@ type Hub struct {
 	start time.Time
 	ids   atomic.Int64
 
+	users     *acl.Users // unless a server has others
 	tracker   tracker
 	monitored atomic.Bool // there are monitors
 
@@ -27,7 +29,7 @@ type Hub struct {
 
 // NewHub returns a hub without clients.
 func NewHub() *Hub {
-	h := &Hub{start: time.Now(), clients: map[int64]*client{}, monitors: map[*client]struct{}{}}
+	h := &Hub{start: time.Now(), users: acl.New(), clients: map[int64]*client{}, monitors: map[*client]struct{}{}}
 	h.tracker.find = h.find
 	return h
 }
@@ -94,6 +96,9 @@ type client struct {
 	outSize atomic.Int64
 	pending atomic.Int64 // bytes of replies that the peer is slow to take; small ones do not count
 	killed  atomic.Bool
+
+	user  atomic.Pointer[acl.User]
+	hears func(*acl.Rights) bool // whether who has the rights may listen to all that it listens to; any goroutine may call it
 
 	box        outbox
 	subscribed atomic.Bool // to anything
@@ -216,7 +221,7 @@ func (c *client) appendLine(dst []byte, now int64) []byte {
 	dst = fmt.Appendf(dst, "id=%d addr=%s laddr=%s fd=%d name=%s age=%d idle=%d flags=%s db=%d sub=%d psub=%d ssub=%d multi=%d",
 		c.id, c.addr, c.laddr, fd, st.name, (now-c.born)/int64(time.Second), (now-c.seen.Load())/int64(time.Second), c.flags(&st), st.db, st.subs, st.psubs, st.ssubs, queued)
 	return fmt.Appendf(dst, " qbuf=%d qbuf-free=%d argv-mem=0 multi-mem=%d rbs=%d rbp=%d obl=0 oll=0 omem=%d tot-mem=%d"+
-		" events=%s cmd=%s user=default redir=%d resp=%d lib-name=%s lib-ver=%s\n",
+		" events=%s cmd=%s user=%s redir=%d resp=%d lib-name=%s lib-ver=%s\n",
 		input, max(inSize-input, 0), st.queuedSize, outSize, outSize, pending,
-		baseMemory+c.memory()+int64(st.queuedSize), events, cmd, redirect, st.proto, st.libName, st.libVersion)
+		baseMemory+c.memory()+int64(st.queuedSize), events, cmd, c.user.Load().Name(), redirect, st.proto, st.libName, st.libVersion)
 }

@@ -4,22 +4,22 @@ package server
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"log/slog"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/redbud-go/redbud/internal/acl"
 	"github.com/redbud-go/redbud/internal/command"
 	"github.com/redbud-go/redbud/internal/engine"
 	"github.com/redbud-go/redbud/internal/resp"
 )
 
-// Options of a Server. A Pipe takes Hub, Version, Databases and Limits from them.
+// Options of a Server. A Pipe takes Hub, Users, Version, Databases and Limits from them.
 type Options struct {
-	Password    string        // what AUTH asks for; default none
+	Password    string        // of the user default, whom AUTH asks for it; default none
+	Users       *acl.Users    // who may do what; default those of Hub, of whom there is at first one, default, who may do everything
 	MaxClients  int           // connections served at once; default 10000
 	Timeout     time.Duration // a connection that is silent for longer is closed; default never
 	KeepAlive   time.Duration // how long a TCP peer may be silent before it is probed; default 5 minutes, negative never
@@ -44,9 +44,10 @@ type front struct {
 	log       *slog.Logger
 	version   string
 	databases int
-	info      *command.Info          // nil: the engine keeps no statistics of ours
-	password  atomic.Pointer[secret] // nil: none is asked for
-	maxBulk   atomic.Int64           // as in resp.Limits
+	users     *acl.Users
+	trusted   bool          // nobody has to authenticate
+	info      *command.Info // nil: the engine keeps no statistics of ours
+	maxBulk   atomic.Int64  // as in resp.Limits
 	maxQuery  atomic.Int64
 	settings  *command.Settings            // nil: the engine has none of ours
 	limits    atomic.Pointer[bufferLimits] // as settings had them last
@@ -65,6 +66,10 @@ func (f *front) init(e engine.Engine, o *Options) {
 	f.hub = o.Hub
 	if f.hub == nil {
 		f.hub = NewHub()
+	}
+	f.users = o.Users
+	if f.users == nil {
+		f.users = f.hub.users
 	}
 	f.log = o.Logger
 	if f.log == nil {
@@ -138,24 +143,4 @@ func (f *front) bufferLimit(subscribed bool) bufferLimit {
 		return limits.pubsub
 	}
 	return limits.normal
-}
-
-// secret is a password, kept so that comparing takes the same time whatever is compared.
-type secret struct {
-	text string
-	sum  [sha256.Size]byte
-}
-
-// setPassword makes AUTH ask for a password from now on, or with "" no more. Who is authenticated stays so.
-func (f *front) setPassword(text string) {
-	if text == "" {
-		f.password.Store(nil)
-		return
-	}
-	f.password.Store(&secret{text: text, sum: sha256.Sum256([]byte(text))})
-}
-
-func (s *secret) is(text []byte) bool {
-	sum := sha256.Sum256(text)
-	return subtle.ConstantTimeCompare(sum[:], s.sum[:]) == 1
 }

@@ -42,6 +42,7 @@ func Pipe(e engine.Engine, o Options) *PipeConn {
 	p.arrived.L = &p.mu
 	p.life, p.end = context.WithCancel(context.Background())
 	p.front.init(e, &o)
+	p.front.trusted = true
 	p.session.stop = p.stop
 	p.session.box.send = p.append
 	p.session.addr, p.session.laddr = "pipe", "pipe"

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/redbud-go/redbud/internal/acl"
 	"github.com/redbud-go/redbud/internal/command"
 	"github.com/redbud-go/redbud/internal/engine"
 	"github.com/redbud-go/redbud/internal/resp"
@@ -90,10 +91,29 @@ func (s *session) subscribe(kind engine.Kind, word string, names [][]byte, w *re
 		return
 	}
 	for _, name := range names {
+		s.hearing.Lock()
 		s.ears.add(kind, string(name))
+		s.hearing.Unlock()
 		s.confirm(kind, word, name, w)
 	}
 	s.listens()
+	if !s.hears(s.user.Load().Rights()) { // it was forbidden meanwhile, by who did not see yet that it is listened to
+		s.ended = true
+	}
+}
+
+// hears reports whether who has the rights may listen to all that the session listens to. Any goroutine may call it.
+func (s *session) hears(r *acl.Rights) bool {
+	s.hearing.Lock()
+	defer s.hearing.Unlock()
+	for _, kind := range [...]engine.Kind{engine.Channel, engine.Pattern, engine.Shard} {
+		for name := range s.ears.names[kind] {
+			if !r.Hears([]byte(name), kind == engine.Pattern) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // unsubscribe confirms each name, all there are if none is given. It needs no names to have been subscribed to.
@@ -106,7 +126,10 @@ func (s *session) unsubscribe(kind engine.Kind, word string, names [][]byte, w *
 	}
 	var left [][]byte
 	for _, name := range names {
-		if s.ears.remove(kind, string(name)) {
+		s.hearing.Lock()
+		removed := s.ears.remove(kind, string(name))
+		s.hearing.Unlock()
+		if removed {
 			left = append(left, name)
 		}
 		s.confirm(kind, word, name, w)
@@ -140,7 +163,9 @@ func (s *session) silence() {
 		return
 	}
 	_ = s.ears.listener.Close() // only what was lent by a far server could fail
+	s.hearing.Lock()
 	s.ears = ears{}
+	s.hearing.Unlock()
 	s.listens()
 }
 

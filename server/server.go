@@ -43,7 +43,9 @@ type Server struct {
 func New(e engine.Engine, o Options) *Server {
 	s := &Server{open: map[*conn]struct{}{}}
 	s.front.init(e, &o)
-	s.setPassword(o.Password)
+	if o.Password != "" {
+		s.users.SetPassword(o.Password)
+	}
 	s.maxClients.Store(int64(o.MaxClients))
 	if o.MaxClients == 0 {
 		s.maxClients.Store(defaultMaxClients)
@@ -55,7 +57,7 @@ func New(e engine.Engine, o Options) *Server {
 	}
 	s.protected.Store(!o.Unprotected)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.describe(e)
+	s.describe(e, o.Password)
 	return s
 }
 
@@ -132,7 +134,7 @@ func (s *Server) admit(l net.Listener, socket net.Conn) {
 	switch {
 	case s.draining.Load():
 		_ = socket.Close() // it was never served
-	case s.protected.Load() && s.password.Load() == nil && !local(socket.RemoteAddr()):
+	case s.protected.Load() && s.users.Default().Rights().NoPass() && !local(socket.RemoteAddr()):
 		s.conns.Go(func() { s.refuse(socket, denied) })
 	case int64(len(s.open)) >= s.maxClients.Load():
 		s.conns.Go(func() { s.refuse(socket, tooMany) })

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
+	"github.com/redbud-go/redbud/internal/acl"
 	"github.com/redbud-go/redbud/internal/command"
 	"github.com/redbud-go/redbud/internal/engine"
 	"github.com/redbud-go/redbud/internal/resp"
@@ -36,10 +38,13 @@ type session struct {
 	most  int          // of calls in a batch; follows the size of the replies
 	row   *command.Command
 
-	// plain means that calls may be gathered without a look at the state: no AUTH is missing, no MULTI is
-	// open, no reply is to be skipped.
+	// plain means that calls may be gathered without a look at the state: no AUTH is missing, the user may do everything, no
+	// MULTI is open, no reply is to be skipped.
 	plain         bool
+	checked       bool // the same, but for the user's rights, which each call has to be held against
 	authenticated bool
+	rights        *acl.Rights // of the user, as they were at version usersAt of users
+	usersAt       uint64
 	ended         bool // out holds the last replies; the connection closes after them
 	mute          bool // CLIENT REPLY OFF
 	skipThis      bool // CLIENT REPLY SKIP came before this call,
@@ -56,6 +61,7 @@ type session struct {
 
 	state
 	ears    ears
+	hearing sync.Mutex // guards the names in ears, which only the session changes
 	queue   queue
 	watches []watch
 	changed bool // a watched key is known to have changed: EXEC will run nothing
@@ -67,7 +73,8 @@ func (s *session) init(ctx context.Context, f *front) {
 	s.most = firstCalls
 	s.batch.Session = s
 	s.speak(2, &s.out)
-	s.authenticated = f.password.Load() == nil
+	s.client.hears = s.hears
+	s.begin()
 	s.settle()
 	f.hub.join(&s.client)
 }
@@ -98,6 +105,9 @@ func (s *session) turn(now int64) (more bool) {
 	s.run() // what a call that waited has left behind
 	var last command.Last
 	for !s.waits && !s.over() {
+		if len(s.batch.Calls) == 0 && s.users.Version() != s.usersAt {
+			s.settle()
+		}
 		call, ok, err := s.next()
 		if !ok {
 			if s.run(); err != nil && !s.waits {
@@ -114,7 +124,7 @@ func (s *session) turn(now int64) (more bool) {
 			}
 			break
 		}
-		if s.plain && (row == nil || row.Flags&command.Session == 0) {
+		if (row == nil || row.Flags&command.Session == 0) && (s.plain || s.checked && s.allows(call)) {
 			s.batch.Calls = append(s.batch.Calls, call)
 			s.row = row
 			if len(s.batch.Calls) < s.most {
@@ -257,16 +267,19 @@ func (s *session) subscribes() bool {
 
 // settle draws the conclusions from a changed state.
 func (s *session) settle() {
+	s.usersAt = s.users.Version()
+	user := s.user.Load()
+	if s.rights = user.Rights(); user.Gone() {
+		s.authenticated, s.ended = false, true
+	}
 	locked := s.locked()
 	s.in.Unauthenticated = locked
-	s.plain = !locked && !s.multi && !s.skipNext && !s.subscribed.Load() && s.tracks == nil && !s.monitors
+	free := !locked && !s.multi && !s.skipNext && !s.subscribed.Load() && s.tracks == nil && !s.monitors
+	s.plain, s.checked = free && s.rights.Everything(), free && !s.rights.Everything()
 	s.queued, s.queuedSize = len(s.queue.calls), s.queue.size
 	s.dirty, s.ending = s.changed, s.ended
 	s.show(&s.state)
 }
-
-// locked reports whether AUTH is still to come.
-func (s *session) locked() bool { return !s.authenticated && s.password.Load() != nil }
 
 // answer makes the checks of Redis in its order, then answers the call, queues it or lets it run.
 func (s *session) answer(call engine.Call) {
@@ -281,14 +294,15 @@ func (s *session) answer(call engine.Call) {
 	switch {
 	case s.locked() && (row == nil || row.Flags&command.NoAuth == 0):
 		s.reject("NOAUTH Authentication required.")
+	case s.multi && row != nil && row.Flags&command.NoMulti != 0:
+		s.reject("ERR Command not allowed inside a transaction")
+	case s.denied(row, call):
 	case s.busy(row) != "":
 		s.rejectNamed(call, s.busy(row))
 	case s.hushes() && !amongMessages[row]:
 		s.reject("ERR Can't execute '" + fullName(row, call) + "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context")
 	case s.monitors && row != nil && row.Flags&(command.Write|command.ReadOnly|command.MayReplicate) != 0:
 		s.reject("ERR Replica can't interact with the keyspace")
-	case s.multi && row != nil && row.Flags&command.NoMulti != 0:
-		s.reject("ERR Command not allowed inside a transaction")
 	case s.multi && !answers[row].atOnce && s.full(s.ctx):
 		s.reject(string(command.ErrOutOfMemory))
 	case s.multi && row == nil:
@@ -356,9 +370,6 @@ func (s *session) DB() int { return s.db }
 // Served implements engine.Session.
 func (s *session) Served() { s.box.begin() }
 
-// Refuses implements engine.Session. Whoever is authenticated may do everything.
-func (s *session) Refuses(engine.Call, bool) string { return "" }
-
 // Scripted implements engine.Session.
 func (s *session) Scripted(call engine.Call, begin bool) {
 	if !begin {
@@ -377,6 +388,10 @@ func (s *session) Scripted(call engine.Call, begin bool) {
 
 // Run implements engine.Session.
 func (s *session) Run(call engine.Call, w *resp.Writer) {
+	if text, ok := refusalOf(call); ok {
+		w.Error(text)
+		return
+	}
 	row, err := command.Commands.Find(call)
 	if err != nil {
 		w.Error(err.Error())

@@ -28,7 +28,9 @@ func newPeer(t testing.TB, e engine.Engine, o Options) peer {
 	o.Logger = slog.New(slog.DiscardHandler)
 	f := &front{}
 	f.init(e, &o)
-	f.setPassword(o.Password)
+	if o.Password != "" {
+		f.users.SetPassword(o.Password)
+	}
 	s := &session{}
 	s.stop = func() {}
 	s.init(t.Context(), f)

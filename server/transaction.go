@@ -115,7 +115,7 @@ func exec(s *session, _ engine.Call, w *resp.Writer) {
 
 // commit runs the queued calls as one.
 func (s *session) commit(w *resp.Writer) {
-	b := engine.Batch{DB: s.db, Calls: s.queue.calls, Atomic: true, Session: s, NoTouch: s.noTouch}
+	b := engine.Batch{DB: s.db, Calls: s.permitted(s.queue.calls), Atomic: true, Session: s, NoTouch: s.noTouch}
 	// A batch carries one guard, and a guard is of one database. Guards of further databases are asked just before.
 	held := true
 	for i, watch := range s.watches {

@@ -211,6 +211,7 @@ var Commands = newTable(
 	streamCommands,
 	pubsubCommands,
 	connectionCommands,
+	aclCommands,
 	transactionCommands,
 	serverCommands,
 	memoryCommands,
