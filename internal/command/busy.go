@@ -110,7 +110,7 @@ func (b *busy) wake() chan struct{} {
 	return b.cut
 }
 
-// Cut is what keyspace.Access.Cut wants.
+// Cut is what keyspace.Cuttable wants.
 func (b *busy) Cut() <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -32,10 +32,9 @@ type Engine struct {
 	broker    broker
 	telling   sync.Mutex // held from before a commit until its news are told: they are told in the order of commits
 	needKeys  bool
-	blocked   atomic.Int64           // calls that wait
-	busy      busy                   // the scripts that run
-	bounded   atomic.Bool            // keys may take only so much memory
-	cut       func() <-chan struct{} // busy.Cut
+	blocked   atomic.Int64 // calls that wait
+	busy      busy         // the scripts that run
+	bounded   atomic.Bool  // keys may take only so much memory
 	watching  watching
 	slowlog   slowlog
 	latencies latencies
@@ -60,7 +59,9 @@ func NewEngine(store keyspace.Store, o Options) *Engine {
 	if s, ok := store.(keyspace.Observed); ok {
 		s.Observe(&onlooker{newCtx(e)})
 	}
-	e.cut = e.busy.Cut
+	if s, ok := store.(keyspace.Cuttable); ok {
+		s.CutBy(e.busy.Cut)
+	}
 	e.contexts.New = func() any { return newCtx(e) }
 	e.Settings = newSettings()
 	if s, ok := store.(keyspace.Limited); ok {
@@ -110,7 +111,7 @@ func (e *Engine) Do(ctx context.Context, b *engine.Batch, w *resp.Writer) error 
 	c := e.contexts.Get().(*Ctx)
 	mark := w.Len()
 	access := e.prepare(c, b)
-	access.Observer, access.Lookup, access.Cut = c, &c.looks, e.cut
+	access.Observer, access.Lookup = c, &c.looks
 	c.W, c.Session, c.looks.Unused, c.bounded = w, b.Session, b.NoTouch, e.bounded.Load()
 	b.Done = 0
 	c.ctx = ctx

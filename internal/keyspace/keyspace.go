@@ -43,7 +43,7 @@ var (
 	ErrOverflow   = errors.New("sum does not fit 64 bits")
 	ErrClosed     = errors.New("store is closed")
 
-	// ErrCut is what Begin returns when Access.Cut ended the wait.
+	// ErrCut is what Begin returns when the wait was cut short, as Cuttable says.
 	ErrCut = errors.New("wait for a transaction was cut short")
 
 	// ErrConflict, from any method of a Tx, means that another transaction got in the way: run it again.
@@ -52,7 +52,7 @@ var (
 
 // Store keeps keys. All methods may be called by many goroutines at once.
 type Store interface {
-	// Begin starts a transaction. It waits for its turn; the context ends the wait, and a.Cut.
+	// Begin starts a transaction. It waits for its turn; the context ends the wait.
 	Begin(ctx context.Context, a Access) (Tx, error)
 	// Watch remembers the keys of a database as they are now.
 	Watch(ctx context.Context, db int, keys [][]byte, now int64) (Watch, error)
@@ -74,9 +74,6 @@ type Access struct {
 	Keys  [][]byte // all keys it may touch, for stores with NeedKeys; nil with All
 	All   bool     // it may touch any key
 	Gone  bool     // Wait: try also when a key was removed, not only when there is one
-
-	// Cut returns a channel whose closing ends the wait for the transaction's turn with ErrCut. nil: nothing does.
-	Cut func() <-chan struct{}
 
 	Observer Observer // is told what becomes of keys; nil: the one that Observe was given
 	Lookup   *Lookup  // how keys count that are looked up; nil: as nothing but a use
@@ -104,6 +101,13 @@ type Observer interface {
 type Observed interface {
 	// Observe names the observer of transactions that have none: the store's own among them.
 	Observe(o Observer)
+}
+
+// Cuttable is implemented by stores in which one transaction may hold up others for long.
+type Cuttable interface {
+	// CutBy names what ends the wait for a transaction's turn with ErrCut: the closing of the channel that cut returns, which is
+	// called when a wait begins. It comes before the first transaction.
+	CutBy(cut func() <-chan struct{})
 }
 
 // Guest is implemented by the Tx of an Observed store: a try of Store.Wait may run in another's transaction.

@@ -54,7 +54,8 @@ type Store struct {
 	limits  atomic.Pointer[keyspace.Limits] // set without the lock: a transaction may be where that comes from
 	memory  atomic.Pointer[keyspace.Memory] // as limits
 	now     func() int64
-	stop    chan struct{} // closed by Close
+	cut     func() <-chan struct{} // as keyspace.Cuttable has it; nil: nothing cuts a wait short
+	stop    chan struct{}          // closed by Close
 	sweeper sync.WaitGroup
 }
 
@@ -133,7 +134,7 @@ func (s *Store) Begin(ctx context.Context, a keyspace.Access) (keyspace.Tx, erro
 		if a.Lookup != nil {
 			a.Lookup.Waited = true
 		}
-		if err := s.mu.enter(ctx, a.Cut); err != nil {
+		if err := s.mu.enter(ctx, s.cut); err != nil {
 			return nil, err
 		}
 	}
@@ -150,6 +151,9 @@ func (s *Store) Begin(ctx context.Context, a keyspace.Access) (keyspace.Tx, erro
 	}
 	return &s.tx, nil
 }
+
+// CutBy implements keyspace.Cuttable.
+func (s *Store) CutBy(cut func() <-chan struct{}) { s.cut = cut }
 
 // Observe implements keyspace.Observed.
 func (s *Store) Observe(o keyspace.Observer) {
