@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/redbud-go/redbud/internal/acl"
 	"github.com/redbud-go/redbud/internal/engine"
 	"github.com/redbud-go/redbud/server"
 )
@@ -25,7 +26,8 @@ import (
 type serveOptions struct {
 	listen                    []string
 	tlsCert, tlsKey, clientCA string
-	password                  string
+	password, aclFile         string
+	users                     []string
 	unprotected               bool
 	maxClients                int
 	idle, drain               time.Duration
@@ -65,6 +67,8 @@ finish, for up to --drain-timeout; a second signal ends it at once.`,
 	f.StringVar(&o.tlsKey, "tls-key", "", "`file` with the certificate's key")
 	f.StringVar(&o.clientCA, "tls-client-ca", "", "`file` with the authorities of client certificates, which are required then")
 	f.StringVar(&o.password, "password", "", "password of the user default; others see flags, so better in $REDBUD_PASSWORD")
+	f.StringVar(&o.aclFile, "acl-file", "", "`file` with the users, which ACL LOAD and ACL SAVE use")
+	f.StringArrayVar(&o.users, "user", nil, "a user: `name`, then ACL rules, with spaces between; may be repeated")
 	f.BoolVar(&o.unprotected, "unprotected", false, "without a password, serve clients on other machines too")
 	f.IntVar(&o.maxClients, "maxclients", 10000, "connections at a time")
 	f.DurationVar(&o.idle, "timeout", 0, "close connections idle for so long; 0 never")
@@ -84,6 +88,10 @@ func serve(ctx context.Context, s streams, o *serveOptions, url string) (err err
 	if err != nil {
 		return err
 	}
+	users, err := o.accounts()
+	if err != nil {
+		return err
+	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	e, err := engine.Open(ctx, url)
@@ -97,6 +105,7 @@ func serve(ctx context.Context, s streams, o *serveOptions, url string) (err err
 	}
 	srv := server.New(e, server.Options{
 		Password:    o.password,
+		Users:       users,
 		MaxClients:  o.maxClients,
 		Timeout:     o.idle,
 		Unprotected: o.unprotected,
@@ -127,6 +136,25 @@ func shutdown(srv *server.Server, log *slog.Logger, patience time.Duration) erro
 	}
 	log.Info("stopped")
 	return nil
+}
+
+// accounts are the users that the flags tell of.
+func (o *serveOptions) accounts() (*acl.Users, error) {
+	users := acl.New()
+	if o.aclFile != "" && (len(o.users) > 0 || o.password != "") {
+		return nil, errors.New("with --acl-file all users and their passwords stand in the file: neither --user nor --password nor $REDBUD_PASSWORD goes with it")
+	}
+	for _, user := range o.users {
+		if err := users.Declare(strings.Fields(user), false); err != nil {
+			return nil, fmt.Errorf("--user: %w", err)
+		}
+	}
+	if o.aclFile != "" {
+		if err := users.Open(o.aclFile, false); err != nil {
+			return nil, fmt.Errorf("--acl-file: %w", err)
+		}
+	}
+	return users, nil
 }
 
 // tls is the configuration that the flags ask for; nil for none.
