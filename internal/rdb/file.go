@@ -35,6 +35,9 @@ type Key struct {
 
 // File reads a file that SAVE wrote, key by key.
 type File struct {
+	// Libraries, unless it is nil, is given the code of each library of functions.
+	Libraries func(code []byte)
+
 	// What was passed over so far: libraries of functions, what modules stored with keys or beside them, and empty keys.
 	Functions, ModuleKeys, ModuleData, Empty int
 
@@ -106,8 +109,11 @@ func (f *File) mark(b byte, k *Key) {
 		d.length()
 		d.length()
 	case markFunction:
-		d.string()
-		f.Functions++
+		if code := d.string(); f.Libraries != nil && d.err == nil {
+			f.Libraries(code)
+		} else {
+			f.Functions++
+		}
 	case markModule:
 		d.skipModule()
 		f.ModuleData++
