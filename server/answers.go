@@ -59,6 +59,7 @@ var answers = byRow(map[string]answer{
 	"quit":                {run: quit, atOnce: true},
 	"reset":               {run: reset, atOnce: true},
 	"select":              {run: selectDB},
+	"shutdown":            {run: shutdown},
 	"unwatch":             {run: unwatch},
 	"watch":               {run: watchKeys, atOnce: true},
 })

@@ -103,6 +103,3 @@ func (s *session) describeCall(from string, call engine.Call) string {
 	}
 	return string(line)
 }
-
-// Client implements command.Client.
-func (s *session) Client() (addr, name string) { return s.addr, s.name }

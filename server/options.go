@@ -28,6 +28,7 @@ type Options struct {
 	Databases   int           // what SELECT can choose from; default 16
 	Limits      resp.Limits   // what a peer may make a connection hold
 	Logger      *slog.Logger  // default slog.Default
+	Shutdown    func(bool)    // begins to end the program, at once if true or when calls that run have ended; default: SHUTDOWN is refused
 	Hub         *Hub          // where the clients are known; default a hub of its own
 }
 
@@ -41,6 +42,7 @@ const (
 type front struct {
 	engine    engine.Engine
 	hub       *Hub
+	shutdown  func(now bool) // nil: the program ends by itself
 	log       *slog.Logger
 	version   string
 	databases int
@@ -71,6 +73,7 @@ func (f *front) init(e engine.Engine, o *Options) {
 	if f.users == nil {
 		f.users = f.hub.users
 	}
+	f.shutdown = o.Shutdown
 	f.log = o.Logger
 	if f.log == nil {
 		f.log = slog.Default()

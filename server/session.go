@@ -317,8 +317,9 @@ func (s *session) answer(call engine.Call) {
 		pong(call, &s.out)
 		s.expose(call)
 	case row != nil && row.Flags&command.Session != 0:
-		mark := s.out.Len()
+		mark, timed := s.out.Len(), s.info.Begin(row)
 		s.Run(call, &s.out)
+		s.info.End(s, row, call, timed)
 		s.count(row, mark, false)
 		s.expose(call)
 	default:

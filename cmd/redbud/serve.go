@@ -32,6 +32,8 @@ type serveOptions struct {
 	maxClients                int
 	idle, drain               time.Duration
 	logLevel, logFormat       string
+	set                       []string
+	debug                     string
 }
 
 func serveCommand(s streams) *cobra.Command {
@@ -73,6 +75,8 @@ finish, for up to --drain-timeout; a second signal ends it at once.`,
 	f.IntVar(&o.maxClients, "maxclients", 10000, "connections at a time")
 	f.DurationVar(&o.idle, "timeout", 0, "close connections idle for so long; 0 never")
 	f.DurationVar(&o.drain, "drain-timeout", 10*time.Second, "how long running commands may take to finish at the end")
+	f.StringVar(&o.debug, "enable-debug-command", "", "who may call the words of DEBUG that hold up or change the server: no, `local` or yes")
+	f.StringArrayVar(&o.set, "set", nil, "`name=value` of a parameter of CONFIG, also of one that CONFIG SET refuses; may be repeated")
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&o.logFormat, "log-format", "auto", "text, json, or auto: text on a terminal")
 	return c
@@ -103,7 +107,14 @@ func serve(ctx context.Context, s streams, o *serveOptions, url string) (err err
 	if err != nil {
 		return err
 	}
+	ended := make(chan bool, 1) // by SHUTDOWN: whether at once
 	srv := server.New(e, server.Options{
+		Shutdown: func(now bool) {
+			select {
+			case ended <- now:
+			default: // another was first
+			}
+		},
 		Password:    o.password,
 		Users:       users,
 		MaxClients:  o.maxClients,
@@ -111,6 +122,9 @@ func serve(ctx context.Context, s streams, o *serveOptions, url string) (err err
 		Unprotected: o.unprotected,
 		Logger:      log,
 	})
+	if err := configure(srv, o); err != nil {
+		return errors.Join(err, closeAll(listeners))
+	}
 	scheme, _, _ := strings.Cut(url, ":") // the rest may hold a password
 	failed := make(chan error, len(listeners))
 	for _, l := range listeners {
@@ -121,9 +135,33 @@ func serve(ctx context.Context, s streams, o *serveOptions, url string) (err err
 	case err = <-failed:
 		err = fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
+	case now := <-ended:
+		if now {
+			o.drain = 0
+		}
 	}
 	stop() // from here on a signal ends the process
 	return errors.Join(err, shutdown(srv, log, o.drain))
+}
+
+// configure sets what --set and --enable-debug-command ask for.
+func configure(srv *server.Server, o *serveOptions) error {
+	for _, pair := range o.set {
+		name, value, ok := strings.Cut(pair, "=")
+		if !ok {
+			return fmt.Errorf("--set %s: it takes name=value", pair)
+		}
+		if err := srv.Configure(name, value); err != nil {
+			return fmt.Errorf("--set %s: %w", name, err)
+		}
+	}
+	if o.debug == "" {
+		return nil
+	}
+	if err := srv.Configure("enable-debug-command", o.debug); err != nil {
+		return fmt.Errorf("--enable-debug-command: %w", err)
+	}
+	return nil
 }
 
 // shutdown lets what runs finish, for a while.
@@ -193,9 +231,7 @@ func listenAll(addresses []string, config *tls.Config) ([]net.Listener, error) {
 	for _, address := range addresses {
 		l, err := listen(address)
 		if err != nil {
-			for _, open := range listeners {
-				_ = open.Close() // the first error is the one to tell
-			}
+			_ = closeAll(listeners) // the first error is the one to tell
 			return nil, err
 		}
 		if config != nil && l.Addr().Network() == "tcp" {
@@ -204,6 +240,13 @@ func listenAll(addresses []string, config *tls.Config) ([]net.Listener, error) {
 		listeners = append(listeners, l)
 	}
 	return listeners, nil
+}
+
+func closeAll(listeners []net.Listener) (err error) {
+	for _, l := range listeners {
+		err = errors.Join(err, l.Close())
+	}
+	return err
 }
 
 // listen listens on host:port or unix:/path.

@@ -150,7 +150,7 @@ func (e *Engine) wait(ctx context.Context, c *Ctx, b *engine.Batch, a keyspace.A
 		return err
 	}
 	if err != nil {
-		e.took(c.Session, row, call, 0)
+		e.took(c.Session, row, call, 0) // it has waited, and nothing else
 	}
 	b.Done++
 	c.watch.waited(e)

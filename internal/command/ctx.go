@@ -87,7 +87,8 @@ type Ctx struct {
 	ctx      context.Context // of the batch
 	rows     []*Command
 	watch    stopwatch
-	rejected bool // the call did not run
+	rejected bool  // the call did not run
+	changes  int64 // keys that were written
 	news     news
 
 	looks     keyspace.Lookup

@@ -1,5 +1,5 @@
-// DEBUG: what helps to compare keyspaces and to test clients. The words of Redis that stop, crash or look into a process
-// are not here.
+// DEBUG: what helps to compare keyspaces and to test clients. What makes others wait, or changes what they see, wants
+// enable-debug-command.
 package command
 
 import (
@@ -8,37 +8,147 @@ import (
 	"encoding/hex"
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/redbud-go/redbud/internal/keyspace"
 )
 
 var debugCommands = []*Command{
 	{Name: "debug", Arity: -2, Flags: Admin | NoScript | Loading | Stale | AllKeys, Group: "server", Since: "1.0.0",
-		Usage: "<DIGEST | DIGEST-VALUE [key [key ...]] | PROTOCOL type | HELP>", Doc: "A container for debugging commands.",
+		Usage: "subcommand [argument [argument ...]]", Doc: "A container for debugging commands.",
 		Run: debugCall},
 }
 
+// debugWord is a subcommand of DEBUG. It has no row of its own: Redis's has none.
+type debugWord struct {
+	name     string
+	min, max int  // words of the call; max negative: any number
+	harmless bool // it runs without enable-debug-command
+	run      func(*Ctx) error
+}
+
+// debugWords has all but HELP.
+var debugWords = []debugWord{
+	{"change-repl-id", 2, 2, false, debugChangeID},
+	{"dict-resizing", 3, 3, false, debugSwitch(nil)},
+	{"digest", 2, 2, true, debugDigest},
+	{"digest-value", 2, -1, true, debugDigestValue},
+	{"error", 3, 3, true, debugError},
+	{"loadaof", 2, 2, false, debugReload},
+	{"log", 3, 3, false, debugLog},
+	{"object", 3, 4, true, debugObject},
+	{"pause-cron", 3, 3, false, debugSwitch(func(c *Ctx, on bool) error { return c.sweeping(!on) })},
+	{"populate", 3, 5, false, debugPopulate},
+	{"protocol", 3, 3, true, debugProtocol},
+	{"quicklist-packed-threshold", 3, 3, false, debugPackedThreshold},
+	{"reload", 2, -1, false, debugReload},
+	{"replicate", 3, 3, false, debugOK},
+	{"replybuffer", 4, 4, false, debugReplyBuffer},
+	{"sdslen", 3, 3, true, debugStringLength},
+	{"set-active-expire", 3, 3, false, debugSwitch((*Ctx).sweeping)},
+	{"set-disable-deny-scripts", 3, 3, false, debugSwitch(func(c *Ctx, on bool) error { c.Engine.allScripts.Store(on); return nil })},
+	{"sleep", 3, 3, false, debugSleep},
+	{"stringmatch-len", 4, 4, true, debugMatch},
+}
+
+const errNoDebug = Refusal("ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, " +
+	"otherwise you need to set this option in the configuration file, and then restart the server.")
+
+// harmful are the words of Redis that end the process, or harm it.
+var harmful = wordSet("assert crash-and-recover leak oom panic restart segfault")
+
 func debugCall(c *Ctx) error {
-	switch n := len(c.Args); {
-	case c.is(1, "help") && n == 2:
-		c.help("DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-			"DIGEST",
-			"    Output a hex signature representing the current DB content.",
-			"DIGEST-VALUE <key> [<key> ...]",
-			"    Output a hex signature of the values of all the specified keys.",
-			"PROTOCOL <type>",
-			"    Reply with a test value of the specified type. <type> can be: string,",
-			"    integer, double, bignum, null, array, set, map, attrib, push, verbatim,",
-			"    true, false.")
-		return nil
-	case c.is(1, "digest") && n == 2:
-		return debugDigest(c)
-	case c.is(1, "digest-value"):
-		return debugDigestValue(c)
-	case c.is(1, "protocol") && n == 3:
-		return debugProtocol(c)
+	n, word := len(c.Args), strings.ToLower(string(c.Args[1]))
+	if word == "help" && n == 2 {
+		return debugHelp(c)
 	}
-	return Refusal("ERR unknown subcommand or wrong number of arguments for '" + string(c.Args[1]) + "'. Try DEBUG HELP.")
+	if harmful[word] {
+		return Refusal("ERR DEBUG " + strings.ToUpper(word) + " is not supported: it would end the process")
+	}
+	for i := range debugWords {
+		w := &debugWords[i]
+		if w.name != word || n < w.min || w.max >= 0 && n > w.max {
+			continue
+		}
+		if !w.harmless && !c.allowed("enable-debug-command") {
+			return errNoDebug
+		}
+		return w.run(c)
+	}
+	return c.wrongWords()
+}
+
+// wrongWords is the refusal of a call of a container that has a subcommand it does not know, or more words than it takes.
+func (c *Ctx) wrongWords() error {
+	return Refusal("ERR unknown subcommand or wrong number of arguments for '" + clip(c.Args[1]) + "'. Try " + strings.ToUpper(string(c.Args[0])) + " HELP.")
+}
+
+// Operated is a Session that can say where it is, and tell the operator something.
+type Operated interface {
+	// Local reports whether the client is on the machine of the engine.
+	Local() bool
+	// Log notes a text for the operator.
+	Log(text string)
+}
+
+// allowed reports whether a setting that is "no", "yes" or "local" allows something to the caller.
+func (c *Ctx) allowed(setting string) bool {
+	switch c.Engine.Settings.String(setting) {
+	case "yes":
+		return true
+	case "local":
+		o, ok := c.Session.(Operated)
+		return !ok || o.Local() // who has no session is in the same process
+	}
+	return false
+}
+
+func debugHelp(c *Ctx) error {
+	c.help("DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+		"CHANGE-REPL-ID",
+		"    Change the replication ID of the instance.",
+		"DIGEST",
+		"    Output a hex signature representing the current DB content.",
+		"DIGEST-VALUE <key> [<key> ...]",
+		"    Output a hex signature of the values of all the specified keys.",
+		"ERROR <string>",
+		"    Return a Redis protocol error with <string> as message.",
+		"LOADAOF",
+		"    The same as RELOAD: there is no AOF.",
+		"LOG <message>",
+		"    Write <message> to the server log.",
+		"OBJECT <key>",
+		"    Show low level info about `key` and associated value.",
+		"POPULATE <count> [<prefix>] [<size>]",
+		"    Create <count> string keys named key:<num>. If <prefix> is specified then",
+		"    it is used instead of the 'key' prefix.",
+		"PROTOCOL <type>",
+		"    Reply with a test value of the specified type. <type> can be: string,",
+		"    integer, double, bignum, null, array, set, map, attrib, push, verbatim,",
+		"    true, false.",
+		"RELOAD [option ...]",
+		"    Write all keys as an RDB file, in memory, and load them from it. Valid",
+		"    <option> values:",
+		"    * MERGE: conflicting keys will be loaded from RDB.",
+		"    * NOFLUSH: the existing database will not be removed before load, but",
+		"      conflicting keys are an error.",
+		"    * NOSAVE: what the last RELOAD wrote, or else SAVE, is loaded.",
+		"REPLYBUFFER PEAK-RESET-TIME <NEVER||RESET|time>",
+		"    Sets how long, in milliseconds, a client keeps a large reply buffer.",
+		"REPLYBUFFER RESIZING <0|1>",
+		"    Enable or disable that reply buffers become smaller.",
+		"SDSLEN <key>",
+		"    Show how long `key` and its string value are.",
+		"SET-ACTIVE-EXPIRE <0|1>",
+		"    Setting it to 0 disables expiring keys in background when they are not",
+		"    accessed. Setting it to 1 reenables back the default.",
+		"SLEEP <seconds>",
+		"    Stop the server for <seconds>. Decimals allowed.",
+		"STRINGMATCH-LEN <pattern> <string>",
+		"    Tell whether a glob pattern matches a string.",
+		"DICT-RESIZING, PAUSE-CRON, QUICKLIST-PACKED-THRESHOLD, REPLICATE, SET-DISABLE-DENY-SCRIPTS",
+		"    Taken as in Redis, for tests.")
+	return nil
 }
 
 // fingerprint is what DEBUG DIGEST tells: it tells keyspaces apart, as that of Redis does: equal ones have the same, on any engine.

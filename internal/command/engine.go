@@ -1,6 +1,7 @@
 package command
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -25,21 +26,25 @@ type Engine struct {
 	Settings *Settings // what CONFIG reads and writes
 	Info     *Info     // what INFO tells
 
-	store     keyspace.Store
-	now       func() time.Time
-	onEvent   func(Event)
-	notify    atomic.Uint32 // what notify-keyspace-events selects, as bits
-	broker    broker
-	telling   sync.Mutex // held from before a commit until its news are told: they are told in the order of commits
-	needKeys  bool
-	blocked   atomic.Int64 // calls that wait
-	busy      busy         // the scripts that run
-	bounded   atomic.Bool  // keys may take only so much memory
-	watching  watching
-	slowlog   slowlog
-	latencies latencies
-	contexts  sync.Pool
-	table     *Table // Commands, for commands about commands: they stand in it and cannot name it
+	store      keyspace.Store
+	now        func() time.Time
+	onEvent    func(Event)
+	notify     atomic.Uint32 // what notify-keyspace-events selects, as bits
+	broker     broker
+	telling    sync.Mutex // held from before a commit until its news are told: they are told in the order of commits
+	needKeys   bool
+	blocked    atomic.Int64 // calls that wait
+	busy       busy         // the scripts that run
+	bounded    atomic.Bool  // keys may take only so much memory
+	watching   watching
+	slowlog    slowlog
+	latencies  latencies
+	saves      saves
+	changes    atomic.Int64                 // keys written
+	reloaded   atomic.Pointer[bytes.Buffer] // the image that DEBUG RELOAD wrote last
+	allScripts atomic.Bool                  // scripts may call what they must not
+	contexts   sync.Pool
+	table      *Table // Commands, for commands about commands: they stand in it and cannot name it
 
 	conflicts atomic.Int64
 }
@@ -78,6 +83,7 @@ func NewEngine(store keyspace.Store, o Options) *Engine {
 	e.Settings.then(func(string) error { e.watch(); return nil }, "slowlog-log-slower-than", "latency-monitor-threshold", "latency-tracking")
 	e.watch()
 	e.Info.Register("stats", e.infoChannels)
+	e.saves.last = e.Info.started / 1000
 	return e
 }
 
@@ -135,6 +141,10 @@ func (e *Engine) Do(ctx context.Context, b *engine.Batch, w *resp.Writer) error 
 		e.Info.called(c.rows[:b.Done], &c.watch)
 	}
 	b.Woke = c.woke
+	if c.changes > 0 {
+		e.changes.Add(c.changes)
+		c.changes = 0
+	}
 	c.tell()
 	c.release()
 	e.contexts.Put(c)
@@ -189,7 +199,7 @@ func (e *Engine) prepare(c *Ctx, b *engine.Batch) keyspace.Access {
 		if row == nil {
 			continue
 		}
-		a.Write = a.Write || row.Flags&(Write|MayReplicate) != 0
+		a.Write = a.Write || row.writes
 		a.All = a.All || row.Flags&AllKeys != 0
 		if e.needKeys {
 			a.Keys = row.Keys.Append(a.Keys, call)

@@ -45,11 +45,14 @@ func Version() string {
 type Info struct {
 	RunID string // 40 hexadecimal digits, new for every engine
 
-	engine   *Engine
-	started  int64 // milliseconds since 1970
-	rows     []rowStats
-	tracking atomic.Bool // histograms are kept
-	refusals atomic.Int64
+	ReplyBuffers ReplyBuffers // how DEBUG wants servers to keep them
+
+	engine      *Engine
+	started     int64 // milliseconds since 1970
+	rows        []rowStats
+	tracking    atomic.Bool            // histograms are kept
+	replication atomic.Pointer[string] // an id like RunID
+	refusals    atomic.Int64
 
 	mu        sync.Mutex // guards what follows
 	providers map[string][]*provider
@@ -61,6 +64,12 @@ type Info struct {
 	lastCalls int64           // calls at the last INFO, for the rate
 	lastAt    int64
 	lastRate  int64
+}
+
+// ReplyBuffers says how long a connection keeps a reply buffer that it no longer needs.
+type ReplyBuffers struct {
+	KeepFor atomic.Int64 // milliseconds; 0: as the server likes, negative: for ever
+	Fixed   atomic.Bool  // they keep their size
 }
 
 // infoSections are the sections of Redis in its order. Those with false are told only when asked for, or with "all".
@@ -84,16 +93,15 @@ var infoSections = []struct {
 }
 
 func newInfo(e *Engine) *Info {
-	id := make([]byte, 20)
-	_, _ = rand.Read(id) // crypto/rand.Read never fails
 	i := &Info{
-		RunID:     hex.EncodeToString(id),
+		RunID:     randomID(),
 		engine:    e,
 		started:   e.now().UnixMilli(),
 		rows:      make([]rowStats, e.table.n),
 		providers: map[string][]*provider{},
 		codes:     map[string]int64{},
 	}
+	i.newReplicationID()
 	i.Register("server", i.server)
 	i.Register("clients", func(f *Fields) error { f.Int("blocked_clients", int64(e.Waiting())); return nil })
 	i.Register("memory", i.memory)
@@ -104,9 +112,22 @@ func newInfo(e *Engine) *Info {
 	i.Register("modules", func(*Fields) error { return nil })
 	i.Register("commandstats", i.commandStats)
 	i.Register("errorstats", i.errorStats)
+	i.Register("latencystats", i.latencyStats)
 	i.Register("cluster", func(f *Fields) error { f.Int("cluster_enabled", 0); return nil })
 	i.Register("keyspace", infoKeyspace)
 	return i
+}
+
+// randomID is 40 hexadecimal digits.
+func randomID() string {
+	id := make([]byte, 20)
+	_, _ = rand.Read(id) // crypto/rand.Read never fails
+	return hex.EncodeToString(id)
+}
+
+func (i *Info) newReplicationID() {
+	id := randomID()
+	i.replication.Store(&id)
 }
 
 // provider appends fields to a section.
@@ -362,17 +383,56 @@ func (i *Info) memory(f *Fields) error {
 	return nil
 }
 
+// number is 1 or 0.
+func number(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
 func infoPersistence(f *Fields) error {
 	f.Int("loading", 0)
 	f.Int("async_loading", 0)
-	f.Int("rdb_changes_since_last_save", 0)
-	f.Int("rdb_bgsave_in_progress", 0)
-	f.Int("rdb_last_save_time", f.Ctx.Engine.Info.started/1000)
-	f.Text("rdb_last_bgsave_status", "ok")
+	e := f.Ctx.Engine
+	s := &e.saves
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f.Int("current_cow_peak", 0)
+	f.Int("current_cow_size", 0)
+	f.Int("current_cow_size_age", 0)
+	f.Text("current_fork_perc", "0.00")
+	f.Int("current_save_keys_processed", 0)
+	f.Int("current_save_keys_total", 0)
+	f.Int("rdb_changes_since_last_save", e.changes.Load()-s.changes)
+	now, status := int64(-1), "ok"
+	if s.running {
+		now = f.Ctx.Now/1000 - s.began
+	}
+	if s.failed {
+		status = "err"
+	}
+	f.Int("rdb_bgsave_in_progress", number(s.running))
+	f.Int("rdb_last_save_time", s.last)
+	f.Text("rdb_last_bgsave_status", status)
+	f.Int("rdb_last_bgsave_time_sec", s.took)
+	f.Int("rdb_current_bgsave_time_sec", now)
+	f.Int("rdb_saves", s.wrote)
+	f.Int("rdb_last_cow_size", 0)
+	f.Int("rdb_last_load_keys_expired", 0)
+	f.Int("rdb_last_load_keys_loaded", 0)
 	f.Int("aof_enabled", 0)
 	f.Int("aof_rewrite_in_progress", 0)
+	f.Int("aof_rewrite_scheduled", 0)
+	f.Int("aof_last_rewrite_time_sec", -1)
+	f.Int("aof_current_rewrite_time_sec", -1)
 	f.Text("aof_last_bgrewrite_status", "ok")
+	f.Int("aof_rewrites", 0)
+	f.Int("aof_rewrites_consecutive_failures", 0)
 	f.Text("aof_last_write_status", "ok")
+	f.Int("aof_last_cow_size", 0)
+	f.Int("module_fork_in_progress", 0)
+	f.Int("module_fork_last_cow_size", 0)
 	return nil
 }
 
@@ -420,7 +480,7 @@ func infoReplication(f *Fields) error {
 	f.Text("role", "master")
 	f.Int("connected_slaves", 0)
 	f.Text("master_failover_state", "no-failover")
-	f.Text("master_replid", f.Ctx.Engine.Info.RunID)
+	f.Text("master_replid", *f.Ctx.Engine.Info.replication.Load())
 	f.Text("master_replid2", strings.Repeat("0", 40))
 	f.Int("master_repl_offset", 0)
 	f.Int("second_repl_offset", -1)

@@ -5,6 +5,7 @@ package command
 import (
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/redbud-go/redbud/internal/engine"
 	"github.com/redbud-go/redbud/internal/keyspace"
@@ -110,6 +111,9 @@ func (c *Ctx) event(db int, class EventClass, name string, key []byte) {
 
 // Note implements keyspace.Observer.
 func (c *Ctx) Note(db int, key []byte, event string) {
+	if event == "" {
+		c.changes++
+	}
 	switch {
 	case event == "keymiss" && c.Engine.notify.Load()&EventMiss.bit() == 0: // of no interest to anybody else
 	case event == "new" && c.Engine.notify.Load()&EventNew.bit() == 0:
@@ -198,4 +202,9 @@ func (o *onlooker) Done() {
 	o.Ctx.Done()
 	o.tell()
 	o.news.reset()
+}
+
+// Took implements keyspace.Timed.
+func (o *onlooker) Took(event string, ms int64) {
+	o.Engine.late(event, o.Engine.now().Unix(), time.Duration(ms)*time.Millisecond)
 }

@@ -4,6 +4,8 @@ package command
 
 import (
 	"math"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -28,8 +30,9 @@ func knownSettings() []Setting {
 		{Name: "save", Default: "3600 1 300 100 60 10000", Normal: normalSave},
 		{Name: "client-output-buffer-limit", Default: "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
 			Normal: normalBufferLimits},
-		{Name: "dir", Default: ".", Protected: true},
-		{Name: "dbfilename", Default: "dump.rdb", Protected: true},
+		{Name: "latency-tracking-info-percentiles", Default: "50 99 99.9", Normal: normalPercentiles},
+		{Name: "dir", Default: ".", Protected: true, Normal: normalDirectory},
+		{Name: "dbfilename", Default: "dump.rdb", Protected: true, Normal: normalFileName},
 	}
 	for _, f := range strings.Fields(`
 		activedefrag:no activerehashing:yes aof-load-truncated:yes aof-rewrite-incremental-fsync:yes
@@ -44,10 +47,12 @@ func knownSettings() []Setting {
 		settings = append(settings, Setting{Name: name, Kind: Bool, Default: value})
 	}
 	for _, f := range strings.Fields(`
-		always-show-logo:no cluster-enabled:no daemonize:no disable-thp:yes enable-debug-command:no
-		enable-module-command:no enable-protected-configs:no rdbchecksum:yes set-proc-title:yes syslog-enabled:no`) {
+		always-show-logo:no cluster-enabled:no daemonize:no disable-thp:yes rdbchecksum:yes set-proc-title:yes syslog-enabled:no`) {
 		name, value, _ := strings.Cut(f, ":")
 		settings = append(settings, Setting{Name: name, Kind: Bool, Default: value, Immutable: true})
+	}
+	for _, name := range []string{"enable-debug-command", "enable-module-command", "enable-protected-configs"} {
+		settings = append(settings, Setting{Name: name, Kind: Enum, Default: "no", Words: []string{"no", "yes", "local"}, Immutable: true})
 	}
 	const maxInt = math.MaxInt32
 	settings = append(settings, []Setting{
@@ -145,6 +150,48 @@ func normalEvents(_, value string) (string, error) {
 		}
 	}
 	return out, nil
+}
+
+// normalPercentiles checks numbers from 0 to 100.
+func normalPercentiles(_, value string) (string, error) {
+	words := strings.Fields(value)
+	for i, w := range words {
+		p, ok := parseFloat([]byte(w))
+		switch {
+		case !ok:
+			return "", Refusal("Invalid latency-tracking-info-percentiles parameters")
+		case p < 0 || p > 100:
+			return "", Refusal("latency-tracking-info-percentiles parameters should sit between [0.0,100.0]")
+		}
+		words[i] = strconv.FormatFloat(p, 'g', -1, 64)
+	}
+	return strings.Join(words, " "), nil
+}
+
+// normalDirectory makes a directory absolute, which must exist unless it is the default.
+func normalDirectory(old, value string) (string, error) {
+	path, err := filepath.Abs(value)
+	switch {
+	case err != nil && old == "":
+		return value, nil
+	case err != nil || old == "":
+		return path, err
+	}
+	switch info, err := os.Stat(path); {
+	case err != nil:
+		return "", Refusal("No such file or directory")
+	case !info.IsDir():
+		return "", Refusal("Not a directory")
+	}
+	return path, nil
+}
+
+// normalFileName refuses what is more than the name of a file.
+func normalFileName(_, value string) (string, error) {
+	if value == "" || value != filepath.Base(value) {
+		return "", Refusal("dbfilename can't be a path, just a filename")
+	}
+	return value, nil
 }
 
 // normalSave checks pairs of seconds and changes.

@@ -68,13 +68,8 @@ func flushAll(c *Ctx) error {
 	if err := c.flushArgs(); err != nil {
 		return err
 	}
-	for db := range keyspace.Databases {
-		if err := c.Tx.Select(db); err != nil {
-			return err
-		}
-		if err := c.Tx.Clear(); err != nil {
-			return err
-		}
+	if err := c.clearAll(); err != nil {
+		return err
 	}
 	if err := c.Tx.Select(c.DB); err != nil {
 		return err
@@ -143,7 +138,11 @@ func configGet(c *Ctx) error {
 }
 
 func configSet(c *Ctx) error {
-	if err := c.Engine.Settings.Set(c.words(2)...); err != nil {
+	set := c.Engine.Settings.Set
+	if c.allowed("enable-protected-configs") {
+		set = c.Engine.Settings.SetProtected
+	}
+	if err := set(c.words(2)...); err != nil {
 		return err
 	}
 	c.W.OK()

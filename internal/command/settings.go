@@ -157,13 +157,26 @@ func (s *Settings) Match(patterns []string, f func(name, value string)) {
 }
 
 // Set changes settings, name and value in turn: all of them or, with an error in the words of CONFIG SET, none.
-func (s *Settings) Set(pairs ...string) error {
+func (s *Settings) Set(pairs ...string) error { return s.set(nil, pairs) }
+
+// SetProtected is Set for who may also set what is protected.
+func (s *Settings) SetProtected(pairs ...string) error {
+	return s.set(func(p *parameter) bool { return p.Protected }, pairs)
+}
+
+// Begin is Set for who decides at the start: any setting can be set.
+func (s *Settings) Begin(pairs ...string) error {
+	return s.set(func(*parameter) bool { return true }, pairs)
+}
+
+// set is Set. Where may is not nil, it says what can be set although it is immutable or protected.
+func (s *Settings) set(may func(*parameter) bool, pairs []string) error {
 	if len(pairs)%2 != 0 {
 		return ErrSyntax
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	changes, err := s.changes(pairs)
+	changes, err := s.changes(may, pairs)
 	if err != nil {
 		return err
 	}
@@ -211,17 +224,18 @@ func undo(changes []setChange) {
 }
 
 // changes looks the names of the pairs up and refuses those that cannot be set.
-func (s *Settings) changes(pairs []string) ([]setChange, error) {
+func (s *Settings) changes(may func(*parameter) bool, pairs []string) ([]setChange, error) {
 	changes := make([]setChange, 0, len(pairs)/2)
 	seen := map[string]bool{}
 	for i := 0; i < len(pairs); i += 2 {
 		p, name := s.lookup(pairs[i]), strings.ToLower(pairs[i])
+		locked := p != nil && (may == nil || !may(p))
 		switch {
 		case p == nil:
 			return nil, Refusal("ERR Unknown option or number of arguments for CONFIG SET - '" + pairs[i] + "'")
-		case p.Immutable:
+		case p.Immutable && locked:
 			return nil, notSet(pairs[i], errImmutable)
-		case p.Protected:
+		case p.Protected && locked:
 			return nil, notSet(pairs[i], errProtected)
 		case seen[name]:
 			return nil, notSet(pairs[i], errDuplicate)

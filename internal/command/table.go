@@ -30,6 +30,7 @@ type Command struct {
 	names  *Names
 	index  int                                // among all rows
 	reads  bool                               // what it looks up counts as a hit or a miss
+	writes bool                               // it may change keys
 	brief  bool                               // it is never slow
 	secret func(call engine.Call, i int) bool // whether a word is one; nil: none
 }
@@ -74,6 +75,7 @@ const (
 	Session                           // answered by the connection, not by the engine
 	PubSub                            // concerns channels
 	AllowBusy                         // runs while a script takes too long
+	NoAsyncLoading                    // not while a replica loads data that is not its own yet
 	NoMandatoryKeys                   // takes keys, but needs none
 )
 
@@ -216,6 +218,8 @@ var Commands = newTable(
 	aclCommands,
 	memoryCommands,
 	slowlogCommands,
+	latencyCommands,
+	saveCommands,
 	debugCommands,
 	commandCommands,
 )
@@ -246,6 +250,7 @@ func newTable(families ...[]*Command) *Table {
 	t.Each(func(c *Command) {
 		c.names = names[c.FullName()]
 		c.reads = c.Flags&ReadOnly != 0 || alsoRead[c.FullName()]
+		c.writes = c.Flags&(Write|MayReplicate) != 0 || c.Name == "debug"
 		c.secret = secrets[c.FullName()]
 		c.brief = c.Flags&Fast != 0 || alsoBrief[c.FullName()]
 		c.index = t.n

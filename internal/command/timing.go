@@ -111,3 +111,19 @@ func (e *Engine) watch() {
 	e.watching.each.Store(least < int64(briefTime))
 	e.Info.tracking.Store(e.Settings.Bool("latency-tracking"))
 }
+
+// Begin is called before a connection answers a call without the engine, which End is called after. It is the zero time if the
+// call is not timed. i may be nil.
+func (i *Info) Begin(row *Command) time.Time {
+	if i == nil || row.brief && !i.engine.watching.each.Load() && i.rows[row.index].calls.Load()&(sampleEvery-1) != 0 {
+		return time.Time{}
+	}
+	return i.engine.now()
+}
+
+// End notes how long the call took.
+func (i *Info) End(session engine.Session, row *Command, call engine.Call, began time.Time) {
+	if !began.IsZero() {
+		i.engine.took(session, row, call, i.engine.now().Sub(began))
+	}
+}

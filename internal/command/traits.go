@@ -15,7 +15,7 @@ var flagNames = []struct {
 }{
 	{Write, "write"}, {ReadOnly, "readonly"}, {DenyOOM, "denyoom"}, {Admin, "admin"}, {PubSub, "pubsub"}, {NoScript, "noscript"},
 	{Blocking, "blocking"}, {Loading, "loading"}, {Stale, "stale"}, {SkipMonitor, "skip_monitor"},
-	{SkipSlowlog, "skip_slowlog"}, {Fast, "fast"}, {NoAuth, "no_auth"}, {NoMandatoryKeys, "no_mandatory_keys"}, {NoMulti, "no_multi"},
+	{SkipSlowlog, "skip_slowlog"}, {Fast, "fast"}, {NoAuth, "no_auth"}, {NoMandatoryKeys, "no_mandatory_keys"}, {NoAsyncLoading, "no_async_loading"}, {NoMulti, "no_multi"},
 }
 
 // FlagNames are the command's flags by the names that COMMAND INFO has for them.
@@ -125,12 +125,14 @@ func wordSet(words string) map[string]bool {
 
 // tips are hints for clients, of a cluster above all (https://redis.io/docs/latest/develop/reference/command-tips/).
 var tips = byWord(map[string]string{
-	"nondeterministic_output": `client|info client|list dump hrandfield hscan object|encoding object|freq object|idletime
+	"nondeterministic_output request_policy:all_nodes response_policy:special": `latency|doctor latency|graph latency|histogram latency|history
+		latency|latest`,
+	"nondeterministic_output": `client|info client|list dump lastsave hrandfield hscan object|encoding object|freq object|idletime
 		object|refcount pttl spop srandmember sscan time ttl
 		xadd xautoclaim xclaim xinfo|consumers xpending xtrim zrandmember zscan`,
 	"nondeterministic_output_order": `command command|docs command|info command|list hgetall hkeys hvals sdiff sinter
 		smembers sunion`,
-	"request_policy:all_nodes response_policy:all_succeeded":                    "config|set client|setinfo client|setname slowlog|reset",
+	"request_policy:all_nodes response_policy:all_succeeded":                    "config|set client|setinfo client|setname latency|reset slowlog|reset",
 	"request_policy:all_nodes nondeterministic_output":                          "slowlog|get",
 	"request_policy:all_nodes response_policy:agg_sum nondeterministic_output":  "slowlog|len",
 	"request_policy:all_shards response_policy:agg_sum":                         "dbsize",

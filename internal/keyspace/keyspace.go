@@ -110,6 +110,10 @@ type Cuttable interface {
 	CutBy(cut func() <-chan struct{})
 }
 
+// Timed is implemented by observers that want to know how long a store does something of its own accord: "expire-cycle",
+// "eviction-cycle".
+type Timed interface{ Took(event string, ms int64) }
+
 // Guest is implemented by the Tx of an Observed store: a try of Store.Wait may run in another's transaction.
 type Guest interface{ Observer() Observer }
 
@@ -282,6 +286,12 @@ func SetUse(tx Tx, key []byte, idle int64, freq int) error {
 	}
 	_, err := t.SetUse(key, idle, freq)
 	return err
+}
+
+// Sweeper is implemented by the Tx of a store that removes expired keys, and fields, of its own accord.
+type Sweeper interface {
+	// Sweep turns it on and off. What is expired does not exist all the same.
+	Sweep(on bool)
 }
 
 // Counter is implemented by the Tx of a store that counts.

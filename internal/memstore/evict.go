@@ -33,8 +33,11 @@ func (t *tx) Fit() (bool, error) {
 	if m.Victims == keyspace.NoVictims {
 		return false, nil
 	}
-	number := t.number
-	defer func() { t.begin(number, t.now) }()
+	number, began := t.number, t.s.clock()
+	defer func() {
+		t.begin(number, t.now)
+		t.s.took("eviction-cycle", began)
+	}()
 	for range evictMost {
 		if !t.evict() {
 			return false, nil

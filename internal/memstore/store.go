@@ -53,6 +53,7 @@ type Store struct {
 
 	limits  atomic.Pointer[keyspace.Limits] // set without the lock: a transaction may be where that comes from
 	memory  atomic.Pointer[keyspace.Memory] // as limits
+	unswept atomic.Bool                     // nobody sweeps
 	now     func() int64
 	cut     func() <-chan struct{} // as keyspace.Cuttable has it; nil: nothing cuts a wait short
 	stop    chan struct{}          // closed by Close
@@ -187,6 +188,9 @@ func (s *Store) sweep() {
 			return
 		case <-tick.C:
 		}
+		if s.unswept.Load() {
+			continue
+		}
 		for db := range keyspace.Databases {
 			for batch := 0; batch < sweepMost && s.sweepSome(db); batch++ {
 			}
@@ -219,7 +223,25 @@ func (s *Store) sweepSome(db int) (more bool) {
 	for _, key := range due {
 		s.tx.lookup(key) // which removes what is expired
 	}
+	s.took("expire-cycle", s.tx.now)
 	return len(due)*10 > seen
+}
+
+// clock is the time in milliseconds; 0 if nobody said what it is.
+func (s *Store) clock() int64 {
+	if s.now == nil {
+		return 0
+	}
+	return s.now()
+}
+
+// took tells of what the store has done of its own accord since a time.
+func (s *Store) took(event string, since int64) {
+	if ms := s.clock() - since; ms > 0 {
+		if o, ok := s.watcher.(keyspace.Timed); ok {
+			o.Took(event, ms)
+		}
+	}
 }
 
 // sweepFields looks at a few of the hashes of a database that have fields that expire, and reports whether more are worth a look.

@@ -442,6 +442,8 @@ func (t *tx) Len() (keys, expiring int, err error) {
 }
 
 // Counts implements keyspace.Counter.
+func (t *tx) Sweep(on bool) { t.s.unswept.Store(!on) }
+
 func (t *tx) Counts() keyspace.Counts {
 	return keyspace.Counts{Hits: t.s.hits, Misses: t.s.misses, Expired: t.s.expired, Evicted: t.s.evicted}
 }

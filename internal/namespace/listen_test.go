@@ -183,7 +183,7 @@ type someone struct{}
 
 func (someone) Run(engine.Call, *resp.Writer)    {}
 func (someone) DB() int                          { return 0 }
-func (someone) Scripted(engine.Call, bool) {}
+func (someone) Scripted(engine.Call, bool)       {}
 func (someone) Served()                          {}
 func (someone) Refuses(engine.Call, bool) string { return "" }
 
