@@ -3,6 +3,7 @@ package server
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"slices"
 	"strings"
 	"time"
 
@@ -209,7 +210,7 @@ func (s *session) refusalNow(call engine.Call) string {
 	case acl.Key:
 		why = "no permission to touch the specified keys"
 	default:
-		why = "no permission to access one of the channels used as arguments to the command"
+		why = "no permission to access one of the channels used as arguments"
 	}
 	s.logRefusal(d.Reason, inMulti, object(row, call, d), s.user.Load().Name())
 	return "NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. " +
@@ -276,11 +277,11 @@ func aclSetUser(s *session, call engine.Call, w *resp.Writer) {
 
 func aclDelUser(s *session, call engine.Call, w *resp.Writer) {
 	n := 0
+	if slices.ContainsFunc(call[2:], func(name []byte) bool { return string(name) == acl.DefaultName }) {
+		w.Error("ERR The 'default' user cannot be removed")
+		return
+	}
 	for _, name := range call[2:] {
-		if string(name) == acl.DefaultName {
-			w.Error("ERR The 'default' user cannot be removed")
-			return
-		}
 		if user := s.users.Delete(string(name)); user != nil {
 			s.endAll(func(c *client) bool { return c.user.Load() == user })
 			n++

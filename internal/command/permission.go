@@ -42,7 +42,7 @@ var keyAccesses = func() [][]keyAccess {
 	all := make([][]keyAccess, Commands.n)
 	Commands.Each(func(c *Command) {
 		for _, spec := range c.keySpecs() {
-			if spec.unknown() || slices.Contains(spec.access, "not_key") {
+			if spec.options != nil && spec.keyword == "" || slices.Contains(spec.access, "not_key") {
 				continue
 			}
 			a := keyAccess{keySpec: spec, access: accessOf(spec.access)}

@@ -80,6 +80,9 @@ func (r *Recorder) Reset() error {
 			return err
 		}
 	}
+	if err := r.resetUsers(); err != nil {
+		return err
+	}
 	now, err := r.config()
 	if err != nil {
 		return err
@@ -90,6 +93,25 @@ func (r *Recorder) Reset() error {
 		}
 		if _, err := r.control.ask("CONFIG", "SET", name, value); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// resetUsers deletes all users but the first, and forgets what was refused.
+func (r *Recorder) resetUsers() error {
+	if _, err := r.control.ask("ACL", "LOG", "RESET"); err != nil {
+		return err
+	}
+	users, err := r.control.ask("ACL", "USERS")
+	if err != nil {
+		return err
+	}
+	for _, user := range users.Elems {
+		if name := string(user.Str); name != "default" {
+			if _, err := r.control.ask("ACL", "DELUSER", name); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
