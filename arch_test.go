@@ -28,6 +28,7 @@ var allowed = map[string][]string{
 	"internal/memstore":           {"internal/keyspace", "internal/resp"}, // resp: how Redis spells numbers
 	"internal/command":            {"internal/engine", "internal/keyspace", "internal/resp", "internal/rdb"},
 	"internal/acl":                {"internal/engine", "internal/resp", "internal/command"},
+	"internal/lua":                {"internal/resp"},
 	"internal/rdb":                {"internal/keyspace", "internal/resp"},
 	"internal/namespace":          {"internal/engine", "internal/resp", "internal/command"},
 	"internal/engine":             {"internal/resp"},

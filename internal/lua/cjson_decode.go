@@ -1,0 +1,383 @@
+// cjson.decode.
+
+package lua
+
+import (
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+func (s *jsonSettings) decode(L *lua.LState) int {
+	if L.GetTop() != 1 {
+		argError(L, 1, "expected 1 argument")
+	}
+	data := stringArg(L, 1)
+	if len(data) >= 2 && (data[0] == 0 || data[1] == 0) {
+		raisef(L, "JSON parser does not support UTF-16 or UTF-32")
+	}
+	meterOf(L).spend(len(data) / bytesPerStep)
+	d := jsonDecoder{jsonSettings: s, L: L, data: data, members: s.members[:0]}
+	v := d.value(d.next(), 1)
+	if t := d.next(); t.kind != tokenEnd {
+		d.unexpected("the end", t)
+	}
+	L.Push(v)
+	if cap(d.members) <= keptMembers {
+		s.members = d.members
+	}
+	return 1
+}
+
+// jsonMember is an element of an array or, with a name, of an object.
+type jsonMember struct {
+	name  string
+	value lua.LValue
+}
+
+// jsonDecoder reads a value from untrusted text. What it has read of an array or object it holds in members, so that
+// a table is made when its size is known.
+type jsonDecoder struct {
+	*jsonSettings
+	L       *lua.LState
+	data    string
+	at      int
+	depth   int32
+	members []jsonMember
+}
+
+type tokenKind uint8
+
+const (
+	tokenObjectBegin tokenKind = iota
+	tokenObjectEnd
+	tokenArrayBegin
+	tokenArrayEnd
+	tokenString
+	tokenNumber
+	tokenBoolean
+	tokenNull
+	tokenColon
+	tokenComma
+	tokenEnd
+	tokenError
+)
+
+// tokenNames are the words that errors have for them.
+var tokenNames = [...]string{
+	tokenObjectBegin: "T_OBJ_BEGIN",
+	tokenObjectEnd:   "T_OBJ_END",
+	tokenArrayBegin:  "T_ARR_BEGIN",
+	tokenArrayEnd:    "T_ARR_END",
+	tokenString:      "T_STRING",
+	tokenNumber:      "T_NUMBER",
+	tokenBoolean:     "T_BOOLEAN",
+	tokenNull:        "T_NULL",
+	tokenColon:       "T_COLON",
+	tokenComma:       "T_COMMA",
+	tokenEnd:         "T_END",
+}
+
+type jsonToken struct {
+	kind   tokenKind
+	at     int     // where it begins, or the error is
+	text   string  // of a string, and of an error
+	number float64 // of a number; 1 of true
+}
+
+func (d *jsonDecoder) unexpected(want string, t jsonToken) {
+	found := t.text
+	if t.kind != tokenError {
+		found = tokenNames[t.kind]
+	}
+	raisef(d.L, "Expected %s but found %s at character %d", want, found, t.at+1)
+}
+
+// peek is the byte so far ahead, and 0, which ends the text, behind it.
+func (d *jsonDecoder) peek(ahead int) byte {
+	if i := d.at + ahead; i < len(d.data) {
+		return d.data[i]
+	}
+	return 0
+}
+
+func (d *jsonDecoder) fail(text string) jsonToken {
+	return jsonToken{kind: tokenError, at: d.at, text: text}
+}
+
+// next reads a token. An error leaves the place at it.
+func (d *jsonDecoder) next() jsonToken {
+	c := d.peek(0)
+	for c == ' ' || c == '\t' || c == '\n' || c == '\r' {
+		d.at++
+		c = d.peek(0)
+	}
+	t := jsonToken{at: d.at}
+	switch c {
+	case '{':
+		t.kind = tokenObjectBegin
+	case '}':
+		t.kind = tokenObjectEnd
+	case '[':
+		t.kind = tokenArrayBegin
+	case ']':
+		t.kind = tokenArrayEnd
+	case ',':
+		t.kind = tokenComma
+	case ':':
+		t.kind = tokenColon
+	case 0:
+		t.kind = tokenEnd
+		return t
+	case '"':
+		return d.text()
+	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+		if d.decodeInvalid == 0 && isInvalidNumber(d.data[d.at:]) {
+			return d.fail("invalid number")
+		}
+		return d.number()
+	default:
+		return d.word()
+	}
+	d.at++
+	return t
+}
+
+// word reads what is none of the signs, strings and plain numbers.
+func (d *jsonDecoder) word() jsonToken {
+	t := jsonToken{at: d.at}
+	rest := d.data[d.at:]
+	switch {
+	case strings.HasPrefix(rest, "true"):
+		t.kind, t.number = tokenBoolean, 1
+		d.at += len("true")
+	case strings.HasPrefix(rest, "false"):
+		t.kind = tokenBoolean
+		d.at += len("false")
+	case strings.HasPrefix(rest, "null"):
+		t.kind = tokenNull
+		d.at += len("null")
+	case d.decodeInvalid == 1 && isInvalidNumber(rest):
+		return d.number()
+	default:
+		return d.fail("invalid token")
+	}
+	return t
+}
+
+// isInvalidNumber knows numbers that strtod takes and JSON does not.
+func isInvalidNumber(s string) bool {
+	if strings.HasPrefix(s, "+") {
+		return true
+	}
+	s = strings.TrimPrefix(s, "-")
+	if strings.HasPrefix(s, "0") {
+		return len(s) > 1 && (s[1]|0x20 == 'x' || isDigit(s[1]))
+	}
+	return hasPrefixFold(s, "inf") || hasPrefixFold(s, "nan")
+}
+
+func (d *jsonDecoder) number() jsonToken {
+	f, n := scanNumber(d.data[d.at:])
+	if n == 0 {
+		return d.fail("invalid number")
+	}
+	t := jsonToken{kind: tokenNumber, at: d.at, number: f}
+	d.at += n
+	return t
+}
+
+// text reads a string. Without escapes in it, it is a part of the data.
+func (d *jsonDecoder) text() jsonToken {
+	t := jsonToken{kind: tokenString, at: d.at}
+	d.at++
+	var b []byte
+	start := d.at
+	for {
+		switch d.peek(0) {
+		case 0:
+			return d.fail("unexpected end of string")
+		case '"':
+			if b == nil {
+				t.text = d.data[start:d.at]
+			} else {
+				t.text = string(append(b, d.data[start:d.at]...))
+			}
+			d.at++
+			return t
+		case '\\':
+			b = append(b, d.data[start:d.at]...)
+			var problem string
+			if b, problem = d.escape(b); problem != "" {
+				return d.fail(problem)
+			}
+			start = d.at
+		default:
+			d.at++
+		}
+	}
+}
+
+// escape reads an escape, or says what is wrong with it.
+func (d *jsonDecoder) escape(b []byte) ([]byte, string) {
+	c := d.peek(1)
+	switch c {
+	case '"', '\\', '/':
+	case 'b':
+		c = '\b'
+	case 't':
+		c = '\t'
+	case 'n':
+		c = '\n'
+	case 'f':
+		c = '\f'
+	case 'r':
+		c = '\r'
+	case 'u':
+		code, n := d.codepoint()
+		if n == 0 {
+			return b, "invalid unicode escape code"
+		}
+		d.at += n
+		return appendCodepoint(b, code), ""
+	default:
+		return b, "invalid escape code"
+	}
+	d.at += 2
+	return append(b, c), ""
+}
+
+// codepoint reads \uXXXX, or two of them that are a surrogate pair, and says how long that was, 0 if it is wrong.
+func (d *jsonDecoder) codepoint() (code, n int) {
+	code = d.hex4(2)
+	if code&0xf800 != 0xd800 {
+		if code < 0 {
+			return 0, 0
+		}
+		return code, 6
+	}
+	if code&0x400 != 0 || d.peek(6) != '\\' || d.peek(7) != 'u' {
+		return 0, 0
+	}
+	low := d.hex4(8)
+	if low < 0 || low&0xfc00 != 0xdc00 {
+		return 0, 0
+	}
+	return (code&0x3ff)<<10 + low&0x3ff + 0x10000, 12
+}
+
+// hex4 reads four hexadecimal digits so far ahead, and is -1 if there are none.
+func (d *jsonDecoder) hex4(ahead int) int {
+	code := 0
+	for i := range 4 {
+		v := digitValue(d.peek(ahead + i))
+		if v >= 16 {
+			return -1
+		}
+		code = code<<4 | int(v)
+	}
+	return code
+}
+
+// appendCodepoint appends UTF-8.
+func appendCodepoint(b []byte, code int) []byte {
+	switch {
+	case code < 0x80:
+		return append(b, byte(code))
+	case code < 0x800:
+		return append(b, 0xc0|byte(code>>6), 0x80|byte(code&0x3f))
+	case code < 0x10000:
+		return append(b, 0xe0|byte(code>>12), 0x80|byte(code>>6&0x3f), 0x80|byte(code&0x3f))
+	}
+	return append(b, 0xf0|byte(code>>18), 0x80|byte(code>>12&0x3f), 0x80|byte(code>>6&0x3f), 0x80|byte(code&0x3f))
+}
+
+// value reads the value that begins with a token. The stack is as deep as it would be in C, whose limit is ours.
+func (d *jsonDecoder) value(t jsonToken, stack int) lua.LValue {
+	switch t.kind {
+	case tokenString:
+		return lua.LString(t.text)
+	case tokenNumber:
+		return lua.LNumber(t.number)
+	case tokenBoolean:
+		return lua.LBool(t.number == 1)
+	case tokenNull:
+		return d.null
+	case tokenObjectBegin:
+		return d.object(stack)
+	case tokenArrayBegin:
+		return d.array(stack)
+	}
+	d.unexpected("value", t)
+	return nil
+}
+
+// descend enters an array or object, for which there must be so much room on the stack.
+func (d *jsonDecoder) descend(stack int) {
+	d.depth++
+	if d.depth > d.decodeDepth || stack > maxStack {
+		raisef(d.L, "Found too many nested data structures (%d) at character %d", d.depth, d.at)
+	}
+}
+
+// ascend takes the members of an array or object that ends.
+func (d *jsonDecoder) ascend(start int) {
+	d.depth--
+	clear(d.members[start:])
+	d.members = d.members[:start]
+}
+
+func (d *jsonDecoder) object(stack int) lua.LValue {
+	d.descend(stack + 3)
+	start := len(d.members)
+	t := d.next()
+	for first := true; t.kind != tokenObjectEnd || !first; first = false {
+		if t.kind != tokenString {
+			d.unexpected("object key string", t)
+		}
+		name := t.text
+		if t = d.next(); t.kind != tokenColon {
+			d.unexpected("colon", t)
+		}
+		v := d.value(d.next(), stack+2)
+		d.members = append(d.members, jsonMember{name, v})
+		if t = d.next(); t.kind == tokenObjectEnd {
+			break
+		}
+		if t.kind != tokenComma {
+			d.unexpected("comma or object end", t)
+		}
+		t = d.next()
+	}
+	members := d.members[start:]
+	object := d.L.CreateTable(0, len(members))
+	for _, m := range members {
+		object.RawSetString(m.name, m.value)
+	}
+	d.ascend(start)
+	return object
+}
+
+func (d *jsonDecoder) array(stack int) lua.LValue {
+	d.descend(stack + 2)
+	start := len(d.members)
+	t := d.next()
+	for first := true; t.kind != tokenArrayEnd || !first; first = false {
+		v := d.value(t, stack+1)
+		d.members = append(d.members, jsonMember{value: v})
+		if t = d.next(); t.kind == tokenArrayEnd {
+			break
+		}
+		if t.kind != tokenComma {
+			d.unexpected("comma or array end", t)
+		}
+		t = d.next()
+	}
+	members := d.members[start:]
+	array := d.L.CreateTable(len(members), 0)
+	for _, m := range members {
+		array.Append(m.value)
+	}
+	d.ascend(start)
+	return array
+}

@@ -1,0 +1,144 @@
+package lua
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// expect runs a script's expression and compares the lines it gives.
+func expect(t *testing.T, L *lua.LState, ask string, want ...string) {
+	t.Helper()
+	got := askState(t, L, script(ask))
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("%s\n got: %q\nwant: %q", ask, got, want)
+	}
+}
+
+func TestCjsonForgetsSettingsWhenReset(t *testing.T) {
+	L := newLibraries(t)
+	settings := `return cjson.encode_sparse_array(), cjson.encode_max_depth(), cjson.decode_max_depth(), cjson.encode_number_precision(),
+		cjson.encode_keep_buffer(), cjson.encode_invalid_numbers(), cjson.decode_invalid_numbers()`
+	settings = strings.Join(strings.Fields(settings), " ")
+	fresh := askState(t, L, script(settings))
+	expect(t, L, `cjson.encode_sparse_array(true, 5, 7), cjson.encode_max_depth(3), cjson.decode_max_depth(4), cjson.encode_number_precision(5),
+		cjson.encode_keep_buffer(false), cjson.encode_invalid_numbers("null"), cjson.decode_invalid_numbers(false)`,
+		"true", "3", "4", "5", "false", `"null"`, "false")
+	expect(t, L, "cjson.encode({[1000] = 1/3})", `"{\x221000\x22:0.33333}"`)
+	library, ok := L.GetGlobal("cjson").(*lua.LTable)
+	if !ok {
+		t.Fatal("there is no cjson")
+	}
+	resetCjson(library)
+	expect(t, L, settings, fresh...)
+	expect(t, L, "cjson.encode({1/3})", `"[0.33333333333333]"`)
+	expect(t, L, `cjson.decode("[null]")[1] == cjson.null`, "true")
+}
+
+func TestResetOfAnotherTableIsHarmless(t *testing.T) {
+	L := newLibraries(t)
+	resetCjson(L.NewTable())
+	library := L.NewTable()
+	library.RawSetString("encode", L.NewFunction(baseTostring))
+	resetCjson(library)
+	library.RawSetString("encode", L.NewClosure(baseTostring, lua.LTrue))
+	resetCjson(library)
+	if library.RawGetString("encode") == lua.LNil {
+		t.Error("encode is gone")
+	}
+}
+
+func TestKeysOfAMapFarApartDoNotFillMemory(t *testing.T) {
+	L := newLibraries(t)
+	expect(t, L, `cmsgpack.unpack("\129\206\3\255\255\254\1")`, `error "not enough memory"`)
+	expect(t, L, `cmsgpack.unpack("\129\206\0\15\255\255\1")`, "{[1048575]=1}")
+	// Each of them alone would be allowed.
+	expect(t, L, `cmsgpack.unpack(string.rep("\129\206\0\47\255\255\1", 2))`, `error "not enough memory"`)
+	// What is no index costs nothing.
+	expect(t, L, `cmsgpack.unpack("\129\207\0\255\0\0\0\0\0\0\1")`, "{[71776119061217280]=1}")
+}
+
+func TestStringsThatAreTooLongAreNotMade(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes some hundred megabytes")
+	}
+	L := newLibraries(t)
+	L.SetGlobal("s", lua.LString(strings.Repeat("x", maxMade/2)))
+	for _, ask := range []string{
+		"cjson.encode({s, s})",
+		"cmsgpack.pack(s, s)",
+		`struct.pack("ss", s, s)`,
+		`string.format("%s%s%d", s, s, 1)`,
+		"cjson.encode_sparse_array(true, 0) return cjson.encode({[2^31 - 1] = 1})",
+	} {
+		expect(t, L, ask, `error "not enough memory"`)
+	}
+}
+
+func TestNumbersAreTruncatedAsOnX86(t *testing.T) {
+	for _, c := range []struct {
+		f   float64
+		i64 int64
+		u64 uint64
+		i32 int32
+	}{
+		{0, 0, 0, 0},
+		{-1.9, -1, math.MaxUint64, -1},
+		{2147483647.5, 2147483647, 2147483647, 2147483647},
+		{2147483648, 2147483648, 2147483648, math.MinInt32},
+		{-2147483648.9, -2147483648, 1<<64 - 2147483648, math.MinInt32},
+		{1 << 62, 1 << 62, 1 << 62, math.MinInt32},
+		{1 << 63, math.MinInt64, 1 << 63, math.MinInt32},
+		{1<<64 - 2048, math.MinInt64, 1<<64 - 2048, math.MinInt32},
+		{1 << 64, math.MinInt64, 0, math.MinInt32},
+		{-1 << 63, math.MinInt64, 1 << 63, math.MinInt32},
+		{-1e300, math.MinInt64, 1 << 63, math.MinInt32},
+		{math.Inf(1), math.MinInt64, 0, math.MinInt32},
+		{math.Inf(-1), math.MinInt64, 1 << 63, math.MinInt32},
+		{math.NaN(), math.MinInt64, 1 << 63, math.MinInt32},
+	} {
+		if i, u, s := truncInt64(c.f), truncUint64(c.f), truncInt32(c.f); i != c.i64 || u != c.u64 || s != c.i32 {
+			t.Errorf("%v: %d, %d and %d instead of %d, %d and %d", c.f, i, u, s, c.i64, c.u64, c.i32)
+		}
+	}
+}
+
+func TestNumberStringReadsBack(t *testing.T) {
+	for _, f := range []float64{0, 1, -1, 0.5, 1e15, 1e-7, 123456.75, math.Inf(1), math.Inf(-1), 1e300} {
+		s := numberString(f)
+		if got, ok := readNumber(s); !ok || got != f {
+			t.Errorf("%v became %q and that %v", f, s, got)
+		}
+	}
+}
+
+// object has ten fields of the kinds that are usual.
+const object = `{"id":12345,"name":"A name of some length","email":"someone@example.com","active":true,"score":98.75,` +
+	`"tags":["one","two","three"],"address":{"city":"Zürich","zip":8001},"created":1699999999,"note":null,"text":"a \"quoted\" word"}`
+
+func benchmark(b *testing.B, name, argument string) {
+	L := lua.NewState()
+	defer L.Close()
+	library := openCjson(L)
+	L.SetGlobal("cjson", library)
+	L.SetGlobal("object", lua.LString(object))
+	if err := L.DoString(fmt.Sprintf("argument = %s", argument)); err != nil {
+		b.Fatal(err)
+	}
+	f, v := library.RawGetString(name), L.GetGlobal("argument")
+	b.ReportAllocs()
+	b.SetBytes(int64(len(object)))
+	for b.Loop() {
+		L.Push(f)
+		L.Push(v)
+		L.Call(1, 1)
+		L.Pop(1)
+	}
+}
+
+func BenchmarkCjsonEncode(b *testing.B) { benchmark(b, "encode", "cjson.decode(object)") }
+
+func BenchmarkCjsonDecode(b *testing.B) { benchmark(b, "decode", "object") }
