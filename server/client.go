@@ -3,6 +3,7 @@ package server
 import (
 	"math"
 	"slices"
+	"strconv"
 
 	"github.com/redbud-go/redbud/internal/acl"
 	"github.com/redbud-go/redbud/internal/engine"
@@ -61,10 +62,20 @@ func clientSetInfo(s *session, call engine.Call, w *resp.Writer) {
 	w.OK()
 }
 
-func clientInfo(s *session, _ engine.Call, w *resp.Writer) {
+func clientInfo(s *session, call engine.Call, w *resp.Writer) {
+	s.publishIn(call)
+	w.Verbatim("txt", string(s.appendLine(nil, s.hub.now())))
+}
+
+// publishIn lets a call see its own session as it is, with the call in its query buffer.
+func (s *session) publishIn(call engine.Call) {
 	s.publish()
 	s.show(&s.state)
-	w.Verbatim("txt", string(s.appendLine(nil, s.hub.now())))
+	size := len(strconv.Itoa(len(call))) + len("*\r\n")
+	for _, word := range call {
+		size += len(strconv.Itoa(len(word))) + len(word) + len("$\r\n\r\n")
+	}
+	s.input.Add(int64(size))
 }
 
 // clientTypes are the words for kinds of connections.
@@ -121,8 +132,7 @@ func clientList(s *session, call engine.Call, w *resp.Writer) {
 		w.Error(errSyntax)
 		return
 	}
-	s.publish()
-	s.show(&s.state)
+	s.publishIn(call)
 	now := s.hub.now()
 	var text []byte
 	for _, c := range list {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"math"
 	"net"
 	"strconv"
@@ -53,10 +54,20 @@ func (s *Server) settings(password string) []command.Setting {
 		numeric("tcp-keepalive", 0, math.MaxInt32, max(s.keepAlive.Load(), 0)/int64(time.Second), func(n int64) { s.keepAlive.Store(n * int64(time.Second)) }),
 		size("proto-max-bulk-len", s.maxBulk.Load(), defaultBulk, s.maxBulk.Store),
 		size("client-query-buffer-limit", s.maxQuery.Load(), defaultQueue, s.maxQuery.Store),
-		{Name: "port", Kind: command.Int, Default: "0", Max: 65535, Immutable: true, Get: func() string { return strconv.Itoa(s.port()) }},
-		{Name: "bind", Immutable: true, Get: func() string { return s.hosts() }},
+		s.asItIs("port", "Unable to listen on this port: what the server listens on is decided at its start", func() string { return strconv.Itoa(s.port()) }),
+		s.asItIs("bind", "Failed to bind to specified addresses: what the server listens on is decided at its start", s.hosts),
 		{Name: "unixsocket", Immutable: true, Get: func() string { return s.unixSocket() }},
 	}
+}
+
+// asItIs is a setting that can only be set to what it is.
+func (s *Server) asItIs(name, refusal string, get func() string) command.Setting {
+	return command.Setting{Name: name, Get: get, Apply: func(value string) error {
+		if value != get() {
+			return errors.New(refusal)
+		}
+		return nil
+	}}
 }
 
 // defaultBulk is the default of proto-max-bulk-len.

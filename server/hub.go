@@ -194,6 +194,10 @@ func (c *client) flags(st *state) string {
 // baseMemory is about what a session and its goroutine take besides its buffers.
 const baseMemory = 6 << 10
 
+// replyBuffer is the size of a reply buffer as CLIENT LIST tells it: Redis's is from one to sixteen KiB large, and what is more
+// is in a list.
+func replyBuffer(size int64) int64 { return min(max(size, 1<<10), 16<<10) }
+
 // appendLine appends the client's line of CLIENT LIST, with the fields of Redis 7.2.
 func (c *client) appendLine(dst []byte, now int64) []byte {
 	c.mu.Lock()
@@ -222,6 +226,6 @@ func (c *client) appendLine(dst []byte, now int64) []byte {
 		c.id, c.addr, c.laddr, fd, st.name, (now-c.born)/int64(time.Second), (now-c.seen.Load())/int64(time.Second), c.flags(&st), st.db, st.subs, st.psubs, st.ssubs, queued)
 	return fmt.Appendf(dst, " qbuf=%d qbuf-free=%d argv-mem=0 multi-mem=%d rbs=%d rbp=%d obl=0 oll=0 omem=%d tot-mem=%d"+
 		" events=%s cmd=%s user=%s redir=%d resp=%d lib-name=%s lib-ver=%s\n",
-		input, max(inSize-input, 0), st.queuedSize, outSize, outSize, pending,
+		input, max(inSize-input, 0), st.queuedSize, replyBuffer(outSize), replyBuffer(outSize), pending,
 		baseMemory+c.memory()+int64(st.queuedSize), events, cmd, c.user.Load().Name(), redirect, st.proto, st.libName, st.libVersion)
 }

@@ -133,10 +133,6 @@ func debugHelp(c *Ctx) error {
 		"    * NOFLUSH: the existing database will not be removed before load, but",
 		"      conflicting keys are an error.",
 		"    * NOSAVE: what the last RELOAD wrote, or else SAVE, is loaded.",
-		"REPLYBUFFER PEAK-RESET-TIME <NEVER||RESET|time>",
-		"    Sets how long, in milliseconds, a client keeps a large reply buffer.",
-		"REPLYBUFFER RESIZING <0|1>",
-		"    Enable or disable that reply buffers become smaller.",
 		"SDSLEN <key>",
 		"    Show how long `key` and its string value are.",
 		"SET-ACTIVE-EXPIRE <0|1>",
@@ -146,7 +142,7 @@ func debugHelp(c *Ctx) error {
 		"    Stop the server for <seconds>. Decimals allowed.",
 		"STRINGMATCH-LEN <pattern> <string>",
 		"    Tell whether a glob pattern matches a string.",
-		"DICT-RESIZING, PAUSE-CRON, QUICKLIST-PACKED-THRESHOLD, REPLICATE, SET-DISABLE-DENY-SCRIPTS",
+		"DICT-RESIZING, PAUSE-CRON, QUICKLIST-PACKED-THRESHOLD, REPLICATE, REPLYBUFFER, SET-DISABLE-DENY-SCRIPTS",
 		"    Taken as in Redis, for tests.")
 	return nil
 }

@@ -90,23 +90,14 @@ func debugPackedThreshold(c *Ctx) error {
 	return debugOK(c)
 }
 
-// debugReplyBuffer is REPLYBUFFER. How large the reply buffers are is a matter of the server.
+// debugReplyBuffer is REPLYBUFFER, which changes nothing: reply buffers shrink when a client is silent.
 func debugReplyBuffer(c *Ctx) error {
-	b := &c.Engine.Info.ReplyBuffers
 	switch {
-	case c.is(2, "peak-reset-time") && c.is(3, "never"):
-		b.KeepFor.Store(-1)
-	case c.is(2, "peak-reset-time") && c.is(3, "reset"):
-		b.KeepFor.Store(0)
+	case c.is(2, "peak-reset-time") && (c.is(3, "never") || c.is(3, "reset")), c.is(2, "resizing"):
 	case c.is(2, "peak-reset-time"):
-		n, err := c.integer(3)
-		if err != nil {
+		if _, err := c.integer(3); err != nil {
 			return err
 		}
-		b.KeepFor.Store(n)
-	case c.is(2, "resizing"):
-		n, _, _ := strtod(c.Args[3])
-		b.Fixed.Store(n == 0)
 	default:
 		return c.wrongWords()
 	}

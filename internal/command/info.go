@@ -45,14 +45,13 @@ func Version() string {
 type Info struct {
 	RunID string // 40 hexadecimal digits, new for every engine
 
-	ReplyBuffers ReplyBuffers // how DEBUG wants servers to keep them
-
 	engine      *Engine
 	started     int64 // milliseconds since 1970
 	rows        []rowStats
 	tracking    atomic.Bool            // histograms are kept
 	replication atomic.Pointer[string] // an id like RunID
 	refusals    atomic.Int64
+	lazyFreed   atomic.Int64 // large keys that UNLINK left to the collection of garbage
 
 	mu        sync.Mutex // guards what follows
 	providers map[string][]*provider
@@ -64,12 +63,6 @@ type Info struct {
 	lastCalls int64           // calls at the last INFO, for the rate
 	lastAt    int64
 	lastRate  int64
-}
-
-// ReplyBuffers says how long a connection keeps a reply buffer that it no longer needs.
-type ReplyBuffers struct {
-	KeepFor atomic.Int64 // milliseconds; 0: as the server likes, negative: for ever
-	Fixed   atomic.Bool  // they keep their size
 }
 
 // infoSections are the sections of Redis in its order. Those with false are told only when asked for, or with "all".
@@ -171,6 +164,7 @@ func (i *Info) reset(c *Ctx) {
 		i.rows[k].reset()
 	}
 	i.refusals.Store(0)
+	i.lazyFreed.Store(0)
 	clear(i.codes)
 	i.base = counts(c.Tx)
 	i.peak, i.lastCalls = 0, 0
@@ -323,12 +317,20 @@ func (i *Info) server(f *Fields) error {
 	now := f.Ctx.Now
 	up := max(now-i.started, 0) / 1000
 	f.Text("redis_version", RedisVersion)
+	f.Text("redis_git_sha1", "00000000")
+	f.Text("redis_git_dirty", "0")
+	f.Text("redis_build_id", "0")
 	f.Text("redbud_version", Version())
 	f.Text("redis_mode", "standalone")
 	f.Text("os", runtime.GOOS+" "+runtime.GOARCH)
 	f.Int("arch_bits", strconv.IntSize)
+	f.Text("monotonic_clock", "POSIX clock_gettime")
+	f.Text("multiplexing_api", "go")
+	f.Text("atomicvar_api", "go")
+	f.Text("gcc_version", "0.0.0")
 	f.Text("go_version", runtime.Version())
 	f.Int("process_id", int64(os.Getpid()))
+	f.Text("process_supervised", "no")
 	f.Text("run_id", i.RunID)
 	f.Int("server_time_usec", now*1000)
 	f.Int("uptime_in_seconds", up)
@@ -338,8 +340,24 @@ func (i *Info) server(f *Fields) error {
 	f.Int("lru_clock", now/1000&(1<<24-1))
 	f.Text("executable", os.Args[0])
 	f.Text("config_file", "")
+	f.Int("io_threads_active", 0)
 	return nil
 }
+
+// systemMemory is how much memory the machine has; 0 if it does not say.
+var systemMemory = sync.OnceValue(func() int64 {
+	text, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(text)) {
+		if words := strings.Fields(line); len(words) == 3 && words[0] == "MemTotal:" {
+			n, _ := strconv.ParseInt(words[1], 10, 64)
+			return n << 10
+		}
+	}
+	return 0
+})
 
 // highest notes how much memory is in use, and returns the most that was ever noted.
 func (i *Info) highest(used int64) int64 {
@@ -368,18 +386,27 @@ func (i *Info) memory(f *Fields) error {
 	f.Int("allocator_allocated", u.heap)
 	f.Int("allocator_active", u.active)
 	f.Int("allocator_resident", u.resident)
+	if n := systemMemory(); n > 0 {
+		f.Bytes("total_system_memory", n)
+	}
 	f.Bytes("maxmemory", u.limit)
 	f.Text("maxmemory_policy", f.Ctx.Engine.Settings.String("maxmemory-policy"))
 	f.Text("allocator_frag_ratio", fmt.Sprintf("%.2f", ratio(u.active, u.heap)))
 	f.Int("allocator_frag_bytes", u.active-u.heap)
 	f.Text("allocator_rss_ratio", fmt.Sprintf("%.2f", ratio(u.resident, u.active)))
 	f.Int("allocator_rss_bytes", u.resident-u.active)
+	f.Text("rss_overhead_ratio", "1.00")
+	f.Int("rss_overhead_bytes", 0)
 	f.Text("mem_fragmentation_ratio", fmt.Sprintf("%.2f", ratio(u.resident, u.used)))
 	f.Int("mem_fragmentation_bytes", u.resident-u.used)
-	f.Int("mem_not_counted_for_evict", 0)
+	for _, name := range strings.Fields(`mem_not_counted_for_evict mem_replication_backlog mem_total_replication_buffers mem_clients_slaves
+		mem_clients_normal mem_cluster_links mem_aof_buffer`) {
+		f.Int(name, 0)
+	}
 	f.Text("mem_allocator", "go")
 	f.Int("active_defrag_running", 0)
 	f.Int("lazyfree_pending_objects", 0)
+	f.Int("lazyfreed_objects", i.lazyFreed.Load())
 	return nil
 }
 
@@ -467,10 +494,20 @@ func (i *Info) stats(f *Fields) error {
 	f.Int("instantaneous_ops_per_sec", i.rate(f.Ctx.Now, calls))
 	f.Int("expired_keys", n.Expired-base.Expired)
 	f.Int("evicted_keys", n.Evicted-base.Evicted)
+	f.Text("expired_stale_perc", "0.00")
+	f.Int("expired_time_cap_reached_count", 0)
+	f.Int("expire_cycle_cpu_milliseconds", 0)
 	f.Int("evicted_clients", 0)
+	f.Int("total_eviction_exceeded_time", 0)
+	f.Int("current_eviction_exceeded_time", 0)
 	f.Int("keyspace_hits", n.Hits-base.Hits)
 	f.Int("keyspace_misses", n.Misses-base.Misses)
-	f.Int("migrate_cached_sockets", 0)
+	for _, name := range strings.Fields(`sync_full sync_partial_ok sync_partial_err latest_fork_usec total_forks migrate_cached_sockets
+		slave_expires_tracked_keys active_defrag_hits active_defrag_misses active_defrag_key_hits active_defrag_key_misses
+		total_active_defrag_time current_active_defrag_time unexpected_error_replies dump_payload_sanitizations
+		io_threaded_reads_processed io_threaded_writes_processed`) {
+		f.Int(name, 0)
+	}
 	f.Int("total_error_replies", i.refusals.Load())
 	f.Int("transaction_conflicts", f.Ctx.Engine.conflicts.Load())
 	return nil
@@ -497,7 +534,12 @@ func infoCPU(f *Fields) error {
 	metrics.Read(s)
 	busy := math.Max(s[0].Value.Float64()-s[1].Value.Float64(), 0)
 	f.Text("used_cpu_sys", "0.000000")
-	f.Text("used_cpu_user", strconv.FormatFloat(busy, 'f', 6, 64))
+	user := strconv.FormatFloat(busy, 'f', 6, 64)
+	f.Text("used_cpu_user", user)
+	f.Text("used_cpu_sys_children", "0.000000")
+	f.Text("used_cpu_user_children", "0.000000")
+	f.Text("used_cpu_sys_main_thread", "0.000000")
+	f.Text("used_cpu_user_main_thread", user)
 	return nil
 }
 

@@ -51,7 +51,79 @@ var keyCommands = []*Command{
 	{Name: "type", Arity: 2, Flags: ReadOnly | Fast, Keys: oneKey, Group: "generic", Since: "1.0.0",
 		Usage: "key", Doc: "Names the type of what a key holds.", Run: typeOf},
 	{Name: "unlink", Arity: -2, Flags: Write | Fast, Keys: allKeys, Group: "generic", Since: "4.0.0",
-		Usage: "key [key ...]", Doc: "Deletes keys and frees their memory later.", Run: deleteKeys},
+		Usage: "key [key ...]", Doc: "Deletes keys and frees their memory later.", Run: unlink},
+}
+
+// lazyEffort is of how many pieces a value must be for UNLINK to leave it to others, as in Redis. Here the collection of garbage
+// takes care of all of them; they are counted for INFO.
+const lazyEffort = 64
+
+func unlink(c *Ctx) error {
+	large := int64(0)
+	for _, key := range c.Args[1:] {
+		pieces, err := c.pieces(key)
+		if err != nil {
+			return err
+		}
+		if pieces > lazyEffort {
+			large++
+		}
+	}
+	if err := deleteKeys(c); err != nil {
+		return err
+	}
+	if large > 0 {
+		c.Engine.Info.lazyFreed.Add(large)
+	}
+	return nil
+}
+
+// pieces is of about how many pieces of memory the value of a key is made in Redis.
+func (c *Ctx) pieces(key []byte) (n int, err error) {
+	d, ok, err := c.Tx.Details(key)
+	if err != nil || !ok {
+		return 0, err
+	}
+	switch d.Encoding {
+	case "hashtable":
+		e, err := c.entry(key)
+		if err != nil {
+			return 0, err
+		}
+		if e.Type == keyspace.Set {
+			s, err := c.Tx.Set(key)
+			if err != nil {
+				return 0, err
+			}
+			return s.Len()
+		}
+		h, err := c.Tx.Hash(key)
+		if err != nil {
+			return 0, err
+		}
+		return h.Len()
+	case "skiplist":
+		z, err := c.Tx.SortedSet(key)
+		if err != nil {
+			return 0, err
+		}
+		return z.Len()
+	case "quicklist":
+		l, err := c.Tx.List(key)
+		if err != nil {
+			return 0, err
+		}
+		n, err := l.Len()
+		return n / 100, err
+	case "stream":
+		x, err := c.Tx.Stream(key)
+		if err != nil {
+			return 0, err
+		}
+		info, _, err := x.Info()
+		return int(int64(info.Len) / max(c.Engine.Settings.Int("stream-node-max-entries"), 1)), err
+	}
+	return 1, nil
 }
 
 func deleteKeys(c *Ctx) error {

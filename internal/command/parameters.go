@@ -40,7 +40,6 @@ func knownSettings() []Setting {
 		latency-tracking:yes lazyfree-lazy-eviction:no lazyfree-lazy-expire:no lazyfree-lazy-server-del:no
 		lazyfree-lazy-user-del:no lazyfree-lazy-user-flush:no no-appendfsync-on-rewrite:no protected-mode:yes
 		rdb-save-incremental-fsync:yes rdbcompression:yes repl-disable-tcp-nodelay:no repl-diskless-sync:yes
-		replica-ignore-maxmemory:yes replica-lazy-flush:no replica-read-only:yes replica-serve-stale-data:yes
 		stop-writes-on-bgsave-error:yes tls-cluster:no tls-prefer-server-ciphers:no tls-replication:no
 		tls-session-caching:yes`) {
 		name, value, _ := strings.Cut(f, ":")
@@ -53,6 +52,10 @@ func knownSettings() []Setting {
 	}
 	for _, name := range []string{"enable-debug-command", "enable-module-command", "enable-protected-configs"} {
 		settings = append(settings, Setting{Name: name, Kind: Enum, Default: "no", Words: []string{"no", "yes", "local"}, Immutable: true})
+	}
+	for _, f := range strings.Fields("ignore-maxmemory:yes lazy-flush:no read-only:yes serve-stale-data:yes") {
+		name, value, _ := strings.Cut(f, ":")
+		settings = append(settings, Setting{Name: "replica-" + name, Alias: "slave-" + name, Kind: Bool, Default: value})
 	}
 	const maxInt = math.MaxInt32
 	settings = append(settings, []Setting{
@@ -75,7 +78,7 @@ func knownSettings() []Setting {
 		{Name: "list-max-listpack-size", Alias: "list-max-ziplist-size", Kind: Int, Default: "-2", Min: math.MinInt32, Max: maxInt},
 		{Name: "maxclients", Kind: Int, Default: "10000", Min: 1, Max: math.MaxUint32},
 		{Name: "maxmemory", Kind: Memory, Default: "0"},
-		{Name: "maxmemory-clients", Kind: Memory, Default: "0"},
+		{Name: "maxmemory-clients", Kind: Memory, Default: "0", Percent: true},
 		{Name: "maxmemory-eviction-tenacity", Kind: Int, Default: "10", Max: 100},
 		{Name: "maxmemory-samples", Kind: Int, Default: "5", Min: 1, Max: maxInt},
 		{Name: "min-replicas-max-lag", Alias: "min-slaves-max-lag", Kind: Int, Default: "10", Max: maxInt},
@@ -104,11 +107,13 @@ func knownSettings() []Setting {
 		{Name: "zset-max-listpack-entries", Alias: "zset-max-ziplist-entries", Kind: Int, Default: "128"},
 		{Name: "zset-max-listpack-value", Alias: "zset-max-ziplist-value", Kind: Memory, Default: "64"},
 	}...)
-	for _, f := range strings.Fields("masterauth masteruser proc-title-template replica-announce-ip requirepass") {
+	settings = append(settings, Setting{Name: "replicaof", Alias: "slaveof", Immutable: true},
+		Setting{Name: "replica-announce-ip", Alias: "slave-announce-ip"})
+	for _, f := range strings.Fields("masterauth masteruser proc-title-template requirepass") {
 		settings = append(settings, Setting{Name: f})
 	}
 	for _, f := range strings.Fields(`aclfile appenddirname:appendonlydir appendfilename:appendonly.aof bind
-		cluster-config-file:nodes.conf logfile pidfile replicaof syslog-ident:redis tls-auth-clients:yes tls-ca-cert-file
+		cluster-config-file:nodes.conf logfile pidfile syslog-ident:redis tls-auth-clients:yes tls-ca-cert-file
 		tls-cert-file tls-key-file unixsocket unixsocketperm:0`) {
 		name, value, _ := strings.Cut(f, ":")
 		settings = append(settings, Setting{Name: name, Default: value, Immutable: true})

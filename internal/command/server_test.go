@@ -156,7 +156,7 @@ func TestParametersAndDefaultsAreThoseOfARealServer(t *testing.T) {
 	}
 	// What testenv sets, or a server finds on its machine, what 7.2 added, and what is our own.
 	differ := strings.Fields("bind port dir unixsocket save enable-debug-command repl-diskless-sync-delay set-max-listpack-entries " +
-		"set-max-listpack-value proc-title-template replicaof tls-auth-clients compatible-with")
+		"set-max-listpack-value proc-title-template replicaof tls-auth-clients compatible-with cluster-announce-human-nodename")
 	v = us("CONFIG", "GET", "*")
 	if len(v.Elems) < 2*100 {
 		t.Errorf("only %d parameters", len(v.Elems)/2)

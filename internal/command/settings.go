@@ -36,6 +36,8 @@ type Setting struct {
 
 	Immutable bool // CONFIG SET refuses it, since it is decided at the start
 	Protected bool // CONFIG SET refuses it, since whoever sets it could write files
+	Hidden    bool // patterns do not select it
+	Percent   bool // a Memory may be a percentage too, kept as a negative number
 
 	// Normal checks a Text and returns the form that is kept; old is the value before. Default: as it is.
 	Normal func(old, value string) (string, error)
@@ -64,6 +66,7 @@ func newSettings() *Settings {
 	s := &Settings{}
 	s.params.Store(&map[string]*parameter{})
 	s.Register(knownSettings()...)
+	s.Register(unusedSettings()...)
 	return s
 }
 
@@ -143,8 +146,10 @@ func (s *Settings) Match(patterns []string, f func(name, value string)) {
 			continue
 		}
 		if names == nil {
-			for name := range params {
-				names = append(names, name)
+			for name, p := range params {
+				if !p.Hidden {
+					names = append(names, name)
+				}
 			}
 			slices.Sort(names)
 		}
@@ -254,6 +259,7 @@ var (
 	errBool      = errors.New("argument must be 'yes' or 'no'")
 	errInt       = errors.New("argument couldn't be parsed into an integer")
 	errMemory    = errors.New("argument must be a memory value")
+	errPercent   = errors.New("argument must be a memory or percent value")
 )
 
 func notSet(name string, why error) error {
@@ -291,6 +297,9 @@ func (p *parameter) format(v settingValue) string {
 		}
 		return "no"
 	case Int, Memory:
+		if p.Percent && v.number < 0 {
+			return strconv.FormatInt(-v.number, 10) + "%"
+		}
 		return strconv.FormatInt(v.number, 10)
 	case Enum:
 		return p.Words[v.number]
@@ -318,7 +327,13 @@ func (p *parameter) parse(value string) (v settingValue, err error) {
 		v.number = n
 		return v, p.bounded(n)
 	case Memory:
+		if share, is := strings.CutSuffix(value, "%"); is && p.Percent {
+			return parsePercent(share)
+		}
 		n, ok := ParseMemory(value)
+		if !ok && p.Percent {
+			return v, errPercent
+		}
 		if !ok {
 			return v, errMemory
 		}
@@ -342,6 +357,19 @@ func (p *parameter) parse(value string) (v settingValue, err error) {
 		v.text, err = p.Normal(old, value)
 	}
 	return v, err
+}
+
+// parsePercent reads a percentage, which is kept as a negative number.
+func parsePercent(value string) (v settingValue, err error) {
+	n, ok := resp.ParseInt([]byte(value))
+	switch {
+	case !ok || n < 0:
+		return v, errPercent
+	case n > 100:
+		return v, errors.New("percentage argument must be less or equal to 100")
+	}
+	v.number = -n
+	return v, nil
 }
 
 // bounded refuses a number outside the bounds.
