@@ -96,6 +96,7 @@ type client struct {
 	outSize atomic.Int64
 	pending atomic.Int64 // bytes of replies that the peer is slow to take; small ones do not count
 	killed  atomic.Bool
+	sleeps  atomic.Bool // until a pause is over
 
 	user  atomic.Pointer[acl.User]
 	hears func(*acl.Rights) bool // whether who has the rights may listen to all that it listens to; any goroutine may call it
@@ -142,7 +143,7 @@ func (c *client) blocked(unblock context.CancelCauseFunc) {
 func (c *client) waiting() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.unblock != nil
+	return c.unblock != nil || c.sleeps.Load()
 }
 
 // wake ends the wait of a call for a reason; false if none waits.

@@ -57,6 +57,10 @@ type front struct {
 	full func(context.Context) bool        // whether memory is short: nothing is queued then
 	busy func(row *command.Command) string // the refusal while a script takes too long
 
+	// The end of a pause that holds a call back, nil for none, and waiting for it. paused is nil where the engine forwards.
+	paused  func(row *command.Command, call engine.Call) <-chan struct{}
+	outlive func(ctx context.Context, over <-chan struct{}) error
+
 	// forwards is set for engines that may know commands which the table does not: those are queued in MULTI on
 	// trust.
 	forwards bool
@@ -91,6 +95,7 @@ func (f *front) init(e engine.Engine, o *Options) {
 	f.failedAt.Store(-int64(time.Hour))
 	if host := embedded(e); host != nil {
 		f.info, f.settings, f.full, f.busy = host.Info, host.Settings, host.Full, host.Busy
+		f.paused, f.outlive = host.Holds, host.Outlast
 		f.hub.tracker.limit(func() int { return int(host.Settings.Int("tracking-table-max-keys")) })
 	} else {
 		f.forwards, f.full = true, func(context.Context) bool { return false }

@@ -52,6 +52,7 @@ type session struct {
 	dropped       error
 	waits         bool // the first call of batch would wait: the transport calls wait before the next turn
 	hushed        bool // and its reply is to be skipped
+	held          bool // a pause holds later back, and what waits is its end
 	woke          bool // what ran since the last replies were taken has ended the waiting of others
 	caching       caching
 	keys          [][]byte // scratch
@@ -222,6 +223,9 @@ func (s *session) forget(n int) {
 // wait runs the call that would wait, to its end or that of the context, which ends the session. The transport has
 // written out what was there.
 func (s *session) wait(life context.Context) {
+	if s.outlast(life) {
+		return
+	}
 	ctx, cancel := context.WithCancelCause(life)
 	defer cancel(nil)
 	s.blocked(cancel)
@@ -249,6 +253,10 @@ func (s *session) single(call engine.Call) {
 	mark := s.out.Len()
 	s.skipThis, s.skipNext = s.skipNext, false
 	s.answer(call)
+	if s.held { // it comes again, as if for the first time
+		s.skipThis, s.skipNext = false, s.skipThis
+		return
+	}
 	if (s.mute || s.skipThis || s.skipNext) && !s.subscribes() {
 		s.out.Truncate(mark)
 		s.hushed = s.waits
@@ -305,6 +313,8 @@ func (s *session) answer(call engine.Call) {
 		s.reject("ERR Replica can't interact with the keyspace")
 	case s.multi && !answers[row].atOnce && s.full(s.ctx):
 		s.reject(string(command.ErrOutOfMemory))
+	case s.pausedFor(row, call) != nil:
+		s.hold(call)
 	case s.multi && row == nil:
 		if text := s.refusal(call); text != "" {
 			s.reject(text)
@@ -319,9 +329,11 @@ func (s *session) answer(call engine.Call) {
 	case row != nil && row.Flags&command.Session != 0:
 		mark, timed := s.out.Len(), s.info.Begin(row)
 		s.Run(call, &s.out)
-		s.info.End(s, row, call, timed)
-		s.count(row, mark, false)
-		s.expose(call)
+		if !s.held {
+			s.info.End(s, row, call, timed)
+			s.count(row, mark, false)
+			s.expose(call)
+		}
 	default:
 		s.batch.Calls = append(s.batch.Calls, call)
 		s.run()

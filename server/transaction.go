@@ -97,7 +97,7 @@ func (s *session) discard() {
 	s.unwatch()
 }
 
-func exec(s *session, _ engine.Call, w *resp.Writer) {
+func exec(s *session, call engine.Call, w *resp.Writer) {
 	if !s.multi {
 		w.Error("ERR EXEC without MULTI")
 		return
@@ -108,12 +108,15 @@ func exec(s *session, _ engine.Call, w *resp.Writer) {
 	case s.changed:
 		w.NullArray()
 	default:
-		s.commit(w)
+		if s.commit(w); s.waits {
+			s.hold(call)
+			return
+		}
 	}
 	s.discard()
 }
 
-// commit runs the queued calls as one.
+// commit runs the queued calls as one. Where a pause has just begun that holds them back, it sets waits instead.
 func (s *session) commit(w *resp.Writer) {
 	b := engine.Batch{DB: s.db, Calls: s.permitted(s.queue.calls), Atomic: true, Session: s, NoTouch: s.noTouch}
 	// A batch carries one guard, and a guard is of one database. Guards of further databases are asked just before.
@@ -142,6 +145,8 @@ func (s *session) commit(w *resp.Writer) {
 		switch {
 		case errors.Is(err, engine.ErrChanged):
 			w.NullArray()
+		case errors.Is(err, engine.ErrWouldWait):
+			s.waits = true
 		case errors.As(err, &discarded):
 			w.Error("EXECABORT Transaction discarded because of: " + discarded.Error())
 		case errors.Is(err, engine.ErrAborted):

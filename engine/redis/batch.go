@@ -41,13 +41,14 @@ var ways = map[string]way{
 
 func wayOf(call engine.Call) way {
 	name := strings.ToLower(string(call[0]))
-	if name == "client" && len(call) == 2 && strings.EqualFold(string(call[1]), "help") {
-		return forwarded // the one CLIENT that concerns no connection
+	row, err := command.Commands.Find(call)
+	if name == "client" && err == nil && row.Flags&command.Session == 0 {
+		return forwarded // it concerns no connection
 	}
 	if w, ok := ways[name]; ok {
 		return w
 	}
-	if row, err := command.Commands.Find(call); err == nil && row.Flags&command.Session != 0 {
+	if err == nil && row.Flags&command.Session != 0 {
 		return session
 	}
 	if name == "xread" || name == "xreadgroup" {

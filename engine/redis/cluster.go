@@ -28,6 +28,8 @@ var everywhere = map[string]func(replies []*exchange, w *resp.Writer) error{
 	"config|set":       agree,
 	"config|resetstat": agree,
 	"config|rewrite":   agree,
+	"client|pause":     agree,
+	"client|unpause":   agree,
 	"script|load":      agree,
 	"script|flush":     agree,
 	"function|load":    agree,

@@ -120,6 +120,9 @@ func (e *Engine) wait(ctx context.Context, c *Ctx, b *engine.Batch, a keyspace.A
 	a.DB, a.Now, a.Write, a.Keys, a.Gone = c.DB, e.now().UnixMilli(), true, again.keys, again.gone
 	err := e.store.Wait(ctx, a, func(tx keyspace.Tx) (bool, error) {
 		c.watch.waited(e)
+		if !waits && e.Holds(row, call) != nil { // since it was decided that it waits
+			return false, errHeld
+		}
 		c.Tx, c.Now, c.Args, c.Row = tx, c.watch.at.UnixMilli(), call, row
 		c.awaits = awaited{again: true, state: again.state}
 		err := row.Run(c)

@@ -35,6 +35,7 @@ type Engine struct {
 	needKeys   bool
 	blocked    atomic.Int64 // calls that wait
 	busy       busy         // the scripts that run
+	pauses     pauses       // CLIENT PAUSE
 	bounded    atomic.Bool  // keys may take only so much memory
 	watching   watching
 	slowlog    slowlog
@@ -67,6 +68,7 @@ func NewEngine(store keyspace.Store, o Options) *Engine {
 	if s, ok := store.(keyspace.Cuttable); ok {
 		s.CutBy(e.busy.Cut)
 	}
+	e.pauses.keep = keeper(store)
 	e.contexts.New = func() any { return newCtx(e) }
 	e.Settings = newSettings()
 	if s, ok := store.(keyspace.Limited); ok {
@@ -103,12 +105,13 @@ func (e *Engine) Watch(ctx context.Context, db int, keys [][]byte) (engine.Guard
 // INFO of itself.
 func (e *Engine) Embedded() *Engine { return e }
 
-// Waiting is how many calls wait for keys.
-func (e *Engine) Waiting() int { return int(e.blocked.Load()) }
+// Waiting is how many calls wait, for keys or for the end of a pause.
+func (e *Engine) Waiting() int { return int(e.blocked.Load() + e.pauses.held.Load()) }
 
 // Close implements engine.Engine. It ends the scripts that run.
 func (e *Engine) Close() error {
 	e.busy.close()
+	e.pauses.end()
 	return e.store.Close()
 }
 
@@ -126,7 +129,12 @@ func (e *Engine) Do(ctx context.Context, b *engine.Batch, w *resp.Writer) error 
 		err = e.segment(ctx, c, b, access)
 	}
 	for errors.Is(err, engine.ErrWouldWait) && b.Wait {
-		if err = e.wait(ctx, c, b, access); err == nil && b.Done < len(b.Calls) {
+		if errors.Is(err, errHeld) {
+			err = e.outlast(ctx, c, b)
+		} else {
+			err = e.wait(ctx, c, b, access)
+		}
+		if err == nil && b.Done < len(b.Calls) {
 			access.Now = e.now().UnixMilli()
 			err = e.segment(ctx, c, b, access)
 		}
@@ -176,7 +184,7 @@ func (c *Ctx) release() {
 	c.values = c.values[:0]
 	c.news.reset()
 	c.rows = c.rows[:0]
-	c.awaits, c.woke = awaited{}, false
+	c.awaits, c.woke, c.pause, c.looks.Kept = awaited{}, false, nil, false
 	c.zset.release()
 	c.stream.release()
 	c.fields.release()
@@ -226,6 +234,11 @@ func (e *Engine) run(ctx context.Context, c *Ctx, b *engine.Batch, a keyspace.Ac
 		c.looks.Waited = false
 		c.watch.waited(e)
 	}
+	c.pause = e.pauses.now.Load()
+	c.looks.Kept = c.pause != nil
+	if b.Atomic && c.pause != nil && c.pause.holdsAny(c.rows, b.Calls) {
+		return errHeld
+	}
 	if b.Guard != nil {
 		changed, err := b.Guard.(guard).Changed(tx)
 		if err != nil {
@@ -254,6 +267,13 @@ func (e *Engine) run(ctx context.Context, c *Ctx, b *engine.Batch, a keyspace.Ac
 	}
 	for b.Done < len(b.Calls) {
 		row := c.rows[b.Done]
+		if c.pause != nil && !b.Atomic && c.pause.holdsAny(c.rows[b.Done:b.Done+1], b.Calls[b.Done:]) {
+			committed = true
+			if err := tx.Commit(); err != nil {
+				return err
+			}
+			return errHeld
+		}
 		alone := c.watch.alone(row)
 		if alone {
 			c.watch.begin(e)

@@ -42,10 +42,10 @@ func (e *Engine) bound(store keyspace.Bounded) {
 	_ = apply("") // which does not fail
 }
 
-// full reports whether memory is short although keys gave way.
+// full reports whether memory is short although keys gave way. While a pause goes on nobody asks.
 func (c *Ctx) full() (bool, error) {
 	m, ok := c.Tx.(keyspace.Meter)
-	if !ok {
+	if !ok || c.pause != nil {
 		return false, nil
 	}
 	fits, err := m.Fit()
@@ -63,7 +63,7 @@ func (e *Engine) Full(ctx context.Context) bool {
 	if err != nil {
 		return false // the next batch is told why
 	}
-	c.Tx = tx
+	c.Tx, c.pause = tx, e.pauses.now.Load()
 	full, err := c.full()
 	if err != nil {
 		tx.Rollback()

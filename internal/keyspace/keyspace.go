@@ -83,6 +83,7 @@ type Access struct {
 type Lookup struct {
 	Counts bool // as a hit or a miss, of which the observer is told
 	Unused bool // not as a use of the key
+	Kept   bool // a key that has expired is missing, and not removed; nothing is written then
 	Waited bool // set by Begin where the transaction had to wait for its turn
 }
 
@@ -257,6 +258,10 @@ const (
 
 // Bounded is implemented by stores that heed Memory. SetMemory may be called at any time, from within a transaction too.
 type Bounded interface{ SetMemory(Memory) }
+
+// Keeper is implemented by stores that remove keys of their own accord, between transactions: expired ones, and those that give
+// way. Keep makes them leave that alone, or no more. It may be called at any time, from within a transaction too.
+type Keeper interface{ Keep(on bool) }
 
 // Meter is implemented by the Tx of a Bounded store.
 type Meter interface {

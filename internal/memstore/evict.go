@@ -158,7 +158,7 @@ func (s *Store) relieve() (more bool) {
 		return false
 	}
 	s.mu.Lock()
-	if s.closed {
+	if s.closed || s.kept.Load() {
 		s.mu.Unlock()
 		return false
 	}

@@ -54,6 +54,7 @@ type Store struct {
 	limits  atomic.Pointer[keyspace.Limits] // set without the lock: a transaction may be where that comes from
 	memory  atomic.Pointer[keyspace.Memory] // as limits
 	unswept atomic.Bool                     // nobody sweeps
+	kept    atomic.Bool                     // as limits: nothing is removed between transactions
 	now     func() int64
 	cut     func() <-chan struct{} // as keyspace.Cuttable has it; nil: nothing cuts a wait short
 	stop    chan struct{}          // closed by Close
@@ -163,6 +164,9 @@ func (s *Store) Observe(o keyspace.Observer) {
 	s.watcher = o
 }
 
+// Keep implements keyspace.Keeper.
+func (s *Store) Keep(on bool) { s.kept.Store(on) }
+
 // Expired is how many keys have expired since the store was made.
 func (s *Store) Expired() int64 {
 	s.mu.Lock()
@@ -206,7 +210,7 @@ func (s *Store) sweep() {
 func (s *Store) sweepSome(db int) (more bool) {
 	s.mu.Lock()
 	d := &s.dbs[db]
-	if s.closed || d.volatile.n == 0 {
+	if s.closed || s.kept.Load() || d.volatile.n == 0 {
 		s.mu.Unlock()
 		return false
 	}
@@ -248,7 +252,7 @@ func (s *Store) took(event string, since int64) {
 func (s *Store) sweepFields(db int) (more bool) {
 	s.mu.Lock()
 	d := &s.dbs[db]
-	if s.closed || d.fields.n == 0 {
+	if s.closed || s.kept.Load() || d.fields.n == 0 {
 		s.mu.Unlock()
 		return false
 	}

@@ -139,6 +139,9 @@ func (t *tx) lookupHash(key []byte) (ref, uint64) {
 func (t *tx) live(key []byte, h uint64, r ref) bool {
 	b := t.block(r)
 	if b[1]&flagExpire != 0 && expireOf(b) <= t.now {
+		if t.looks.Kept {
+			return false
+		}
 		t.s.expired++
 		t.remove(key, h)
 		if t.observer != nil {
@@ -426,7 +429,10 @@ func (t *tx) Scan(cursor uint64, count int, f func(key []byte, e keyspace.Entry)
 
 // Random implements keyspace.Tx.
 func (t *tx) Random() ([]byte, error) {
-	for t.db.keys.n > 0 {
+	for tries := 0; t.db.keys.n > 0; tries++ {
+		if tries == 100 && t.looks.Kept {
+			return t.anyLive(), nil
+		}
 		name := nameOf(t.block(t.db.keys.random(t.s.rng)))
 		// A copy: a lookup that finds the key expired gives its block back.
 		if key := append([]byte(nil), name...); t.lookup(key) != 0 {
@@ -434,6 +440,16 @@ func (t *tx) Random() ([]byte, error) {
 		}
 	}
 	return nil, nil
+}
+
+// anyLive is a key that has not expired; nil if there is none.
+func (t *tx) anyLive() (key []byte) {
+	t.db.keys.each(func(r ref) {
+		if b := t.block(r); key == nil && !(b[1]&flagExpire != 0 && expireOf(b) <= t.now) {
+			key = append([]byte(nil), nameOf(b)...)
+		}
+	})
+	return key
 }
 
 // Len implements keyspace.Tx.

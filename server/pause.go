@@ -1,0 +1,58 @@
+package server
+
+import (
+	"context"
+
+	"github.com/redbud-go/redbud/internal/command"
+	"github.com/redbud-go/redbud/internal/engine"
+)
+
+// CLIENT PAUSE, as far as a session has to do with it: the engine holds back what it runs, the session what it answers or
+// queues itself. A real Redis behind us holds back what it gets.
+
+// pausedFor tells whether a pause holds a call back: over is closed at the end of it. nil: none does.
+func (s *session) pausedFor(row *command.Command, call engine.Call) (over <-chan struct{}) {
+	switch {
+	case s.paused == nil || row == nil:
+		return nil
+	case row == execRow && s.multi:
+		for _, queued := range s.queue.calls {
+			if q, err := command.Commands.Find(queued); err == nil && over == nil {
+				over = s.paused(q, queued)
+			}
+		}
+		if over != nil {
+			return over
+		}
+	}
+	return s.paused(row, call)
+}
+
+// hold keeps a call until the pause is over.
+func (s *session) hold(call engine.Call) { s.later, s.held, s.waits = call, true, true }
+
+// outlast waits for the end of a pause that holds back what comes next, or for that of the context, which ends the session.
+// False if there is none.
+func (s *session) outlast(life context.Context) bool {
+	call := s.later
+	if !s.held {
+		call = s.batch.Calls[0]
+	}
+	row, err := command.Commands.Find(call)
+	if err != nil {
+		row = nil
+	}
+	over := s.pausedFor(row, call)
+	if over == nil && !s.held {
+		return false
+	}
+	s.last.Store(row)
+	s.waits, s.held = false, false
+	if over == nil { // by now
+		return true
+	}
+	s.sleeps.Store(true)
+	defer s.sleeps.Store(false)
+	s.ended = s.outlive(life, over) != nil
+	return true
+}
