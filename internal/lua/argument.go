@@ -65,15 +65,13 @@ func place(L *lua.LState) string {
 // argError raises that the n-th argument is wrong. In s:format(…) the arguments are counted without s.
 func argError(L *lua.LState, n int, text string) {
 	name := "?"
-	if p, line := caller(L); p != nil {
-		if d, ok := L.GetStack(0); ok {
-			if _, err := L.GetInfo("n", d, nil); err == nil {
-				name = d.Name
-			}
+	if f, ok := frameAt(L, 1); ok && !f.fn.IsG {
+		kind, called := calledName(f)
+		if called != "" {
+			name = called
 		}
-		if isMethodCall(p, line, name) {
-			n--
-			if n == 0 {
+		if kind == "method" {
+			if n--; n == 0 {
 				raisef(L, "calling '%s' on bad self (%s)", name, text)
 			}
 		}
@@ -83,38 +81,6 @@ func argError(L *lua.LState, n int, text string) {
 
 func argErrorf(L *lua.LState, n int, format string, args ...any) {
 	argError(L, n, fmt.Sprintf(format, args...))
-}
-
-// isMethodCall tells whether the calls by this name in this line are written with a colon.
-func isMethodCall(p *lua.FunctionProto, line int, name string) bool {
-	method := false
-	for _, call := range p.DbgCalls {
-		if call.Name != name || p.DbgSourcePositions[call.Pc] != line {
-			continue
-		}
-		if !isMethodCallAt(p.Code, call.Pc) {
-			return false
-		}
-		method = true
-	}
-	return method
-}
-
-// isMethodCallAt looks for the instruction that put the function where the call at pc finds it.
-func isMethodCallAt(code []uint32, pc int) bool {
-	register := code[pc] >> 18 & 0xff
-	for pc--; pc >= 0; pc-- {
-		if code[pc]>>18&0xff != register {
-			continue
-		}
-		switch int(code[pc] >> 26) {
-		case lua.OP_SELF:
-			return true
-		case lua.OP_GETGLOBAL, lua.OP_GETTABLE, lua.OP_GETTABLEKS, lua.OP_GETUPVAL, lua.OP_MOVE:
-			return false
-		}
-	}
-	return false
 }
 
 // wrongType raises that the n-th argument is of another type than it should be.

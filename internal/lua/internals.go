@@ -1,0 +1,61 @@
+// What gopher-lua does not show: on an error it closes the variables of all functions on the stack, so that a closure and the function
+// that it was made in no longer share them even though the error was caught in between. It does not where an error handler is set; then
+// nobody closes those of the functions that failed. So a handler is always said to be set, and this closes the right ones.
+
+package lua
+
+import (
+	"reflect"
+	"unsafe"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// offsets are where fields lie. A test fails when a version of gopher-lua has them elsewhere or of other types.
+var offsets = struct{ hasErrorFunc, uvcache, reg, regTop, uvNext, uvIndex uintptr }{
+	hasErrorFunc: field(reflect.TypeFor[lua.LState](), "hasErrorFunc"),
+	uvcache:      field(reflect.TypeFor[lua.LState](), "uvcache"),
+	reg:          field(reflect.TypeFor[lua.LState](), "reg"),
+	regTop:       field(fieldType(reflect.TypeFor[lua.LState](), "reg").Elem(), "top"),
+	uvNext:       field(reflect.TypeFor[lua.Upvalue](), "next"),
+	uvIndex:      field(reflect.TypeFor[lua.Upvalue](), "index"),
+}
+
+func field(t reflect.Type, name string) uintptr {
+	f, ok := t.FieldByName(name)
+	if !ok {
+		panic("lua: gopher-lua has no field " + name)
+	}
+	return f.Offset
+}
+
+func fieldType(t reflect.Type, name string) reflect.Type {
+	f, _ := t.FieldByName(name)
+	return f.Type
+}
+
+func hasErrorFunc(L *lua.LState) bool {
+	return *(*bool)(unsafe.Add(unsafe.Pointer(L), offsets.hasErrorFunc))
+}
+
+func setHasErrorFunc(L *lua.LState, v bool) {
+	*(*bool)(unsafe.Add(unsafe.Pointer(L), offsets.hasErrorFunc)) = v
+}
+
+// registerTop is how many registers are in use.
+func registerTop(L *lua.LState) int {
+	reg := *(*unsafe.Pointer)(unsafe.Add(unsafe.Pointer(L), offsets.reg))
+	return *(*int)(unsafe.Add(reg, offsets.regTop))
+}
+
+// closeUpvalues closes the variables in registers from base upwards.
+func closeUpvalues(L *lua.LState, base int) {
+	at := (**lua.Upvalue)(unsafe.Add(unsafe.Pointer(L), offsets.uvcache))
+	for *at != nil && *(*int)(unsafe.Add(unsafe.Pointer(*at), offsets.uvIndex)) < base {
+		at = (**lua.Upvalue)(unsafe.Add(unsafe.Pointer(*at), offsets.uvNext))
+	}
+	for uv := *at; uv != nil; uv = *(**lua.Upvalue)(unsafe.Add(unsafe.Pointer(uv), offsets.uvNext)) {
+		uv.Close()
+	}
+	*at = nil
+}

@@ -1,0 +1,138 @@
+// The limits of a run: gopher-lua asks its context before every instruction whether it is done, and the context counts.
+
+package lua
+
+import (
+	"context"
+	"errors"
+	"math"
+	"runtime"
+	"runtime/metrics"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+const (
+	// checkEvery is after how many instructions the host is asked whether to go on.
+	checkEvery = 4096
+	// weighEvery is after how many checks the memory is looked at; weighBytes, after how many bytes of strings made.
+	weighEvery = 64
+	weighBytes = 32 << 20
+	// maxString is the longest string there can be.
+	maxString = 512 << 20
+
+	maxFloat = math.MaxFloat64
+)
+
+var errMemory = errors.New("not enough memory")
+
+// meter is the context of a state's threads. It is never done in the sense of a context: it counts, and ends a script by raising an error
+// that nothing catches for long.
+type meter struct {
+	state *state
+	steps int   // until the next check
+	turns int   // until the memory is looked at
+	made  int   // bytes of strings since then
+	base  int64 // heap at the first look; -1 before it
+	ended error // why the script must end
+	depth int   // of coroutines that resume one another
+}
+
+func (m *meter) reset() {
+	m.steps, m.turns, m.made, m.base, m.ended, m.depth = checkEvery, weighEvery, 0, -1, nil, 0
+}
+
+// Done counts an instruction. The channel is never anything but nil, on which nothing is ready.
+func (m *meter) Done() <-chan struct{} {
+	if m.steps--; m.steps <= 0 {
+		m.check()
+	}
+	return nil
+}
+
+func (m *meter) Err() error                  { return m.ended }
+func (m *meter) Deadline() (time.Time, bool) { return time.Time{}, false }
+func (m *meter) Value(any) any               { return nil }
+
+var _ context.Context = (*meter)(nil)
+
+// check asks the host, and looks at the memory now and then.
+func (m *meter) check() {
+	m.again()
+	m.steps = checkEvery
+	if m.state.run != nil {
+		if err := m.state.run.Host.Check(); err != nil {
+			m.end(err)
+		}
+	}
+	if m.turns--; m.turns <= 0 {
+		m.weigh()
+	}
+}
+
+// spend counts steps of work that is not instructions.
+func (m *meter) spend(n int) {
+	if m.steps -= n; m.steps <= 0 {
+		m.check()
+	}
+}
+
+// allocate announces a string of n bytes. It raises if there can be none so long.
+func (m *meter) allocate(n int) {
+	if m.made += n; m.made >= weighBytes {
+		m.weigh()
+	}
+}
+
+// weigh looks at the heap.
+func (m *meter) weigh() {
+	m.turns, m.made = weighEvery, 0
+	now := heap()
+	switch {
+	case m.base < 0:
+		m.base = now
+	case now-m.base > m.state.machine.options.Memory:
+		runtime.GC()
+		if heap()-m.base > m.state.machine.options.Memory {
+			m.end(errMemory)
+		}
+	}
+}
+
+// heap is how many bytes objects take.
+func heap() int64 {
+	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(sample)
+	return int64(sample[0].Value.Uint64())
+}
+
+// end ends the script: from here on, every instruction raises.
+func (m *meter) end(err error) {
+	m.ended = err
+	m.again()
+}
+
+// again raises what has ended the script, if anything has.
+func (m *meter) again() {
+	if m.ended == nil {
+		return
+	}
+	m.steps = 0
+	panic(&lua.ApiError{Type: lua.ApiErrorRun, Object: errorTable(m.state.L, codeless(m.ended.Error()))})
+}
+
+// codeless gives a text the dash that says that it has a code, if it has one.
+func codeless(text string) string {
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c == ' ' && i > 1:
+			return "-" + text
+		case c < 'A' || c > 'Z':
+			return text
+		}
+	}
+	return text
+}
+
+func signbit(f float64) bool { return math.Signbit(f) }
