@@ -55,8 +55,8 @@ func TestKeysOfAMapFarApartDoNotFillMemory(t *testing.T) {
 	L := newLibraries(t)
 	expect(t, L, `cmsgpack.unpack("\129\206\3\255\255\254\1")`, `error "not enough memory"`)
 	expect(t, L, `cmsgpack.unpack("\129\206\0\15\255\255\1")`, "{[1048575]=1}")
-	// Each of them alone would be allowed.
-	expect(t, L, `cmsgpack.unpack(string.rep("\129\206\0\47\255\255\1", 2))`, `error "not enough memory"`)
+	// Two such maps are too much where one is not.
+	expect(t, L, `cmsgpack.unpack(string.rep("\129\206\0\143\255\255\1", 2))`, `error "not enough memory"`)
 	// What is no index costs nothing.
 	expect(t, L, `cmsgpack.unpack("\129\207\0\255\0\0\0\0\0\0\1")`, "{[71776119061217280]=1}")
 }

@@ -30,17 +30,21 @@ func eachPair(t *lua.LTable, f func(key, value lua.LValue)) {
 // Data from elsewhere must not make it allocate more than so many.
 type holes struct{ left int }
 
-// maxHoles are 64 MiB.
-const maxHoles = 4 << 20
+// bytesPerValue is what an element of a list takes.
+const bytesPerValue = 16
+
+// maxHoles take 256 MiB.
+const maxHoles = 16 << 20
 
 // set sets a value in a table whose list reaches to end, and returns how far it reaches then. It raises an error when
 // there are too many holes.
 func (h *holes) set(L *lua.LState, t *lua.LTable, end int, key, value lua.LValue) int {
 	if f, ok := key.(lua.LNumber); ok && f >= 1 && int(f) < lua.MaxArrayIndex && f == lua.LNumber(int(f)) && int(f) > end {
-		h.left -= int(f) - end - 1
-		if h.left < 0 {
+		n := int(f) - end - 1
+		if h.left -= n; h.left < 0 {
 			raiseMemory(L)
 		}
+		meterOf(L).allocate(n * bytesPerValue)
 		end = int(f)
 	}
 	t.RawSet(key, value)
