@@ -299,8 +299,11 @@ func (l *draftLists) setCommands(name string, allow bool) error {
 	if at >= 0 && allow {
 		container := command.Commands.Named(bytesOf(name[:at]))
 		switch {
-		case container == nil:
+		case container == nil && !elsewhere(name):
 			return errUnknown
+		case container == nil:
+			l.note(name, allow)
+			return nil
 		case container.Parent() != nil:
 			return errFirstArg
 		case at == len(name)-1:
@@ -311,13 +314,33 @@ func (l *draftLists) setCommands(name string, allow bool) error {
 			return nil
 		}
 	}
-	if row == nil {
+	switch {
+	case row != nil:
+		l.setRows(withSubs(row), allow)
+	case !elsewhere(name):
 		return errUnknown
 	}
-	l.setRows(withSubs(row), allow)
 	l.note(name, allow)
 	return nil
 }
+
+// elsewhere reports whether a name is of a command, or of one's subcommand, that Redis has and the table has not. Lists of users
+// name such commands; what is said of them is kept and means nothing.
+func elsewhere(name string) bool {
+	name, _, _ = strings.Cut(name, "|")
+	return redisHas[name] && command.Commands.Lookup([]byte(name)) == nil
+}
+
+// redisHas are commands of Redis 7.2 that not every table has.
+var redisHas = func() map[string]bool {
+	names := map[string]bool{}
+	for _, name := range strings.Fields(`asking bgrewriteaof bgsave cluster debug eval eval_ro evalsha evalsha_ro failover fcall fcall_ro
+		function lastsave latency lolwut migrate module psync readonly readwrite replconf replicaof restore-asking save script shutdown
+		slaveof slowlog sync`) {
+		names[name] = true
+	}
+	return names
+}()
 
 func (l *draftLists) setRows(rows []*command.Command, allow bool) {
 	for _, row := range rows {

@@ -244,8 +244,11 @@ func rowsOf(name string) []*command.Command {
 	if row := command.Commands.Named([]byte(name)); row != nil {
 		return withSubs(row)
 	}
-	container, _, _ := strings.Cut(name, "|")
-	return []*command.Command{command.Commands.Named([]byte(container))}
+	name, _, _ = strings.Cut(name, "|")
+	if row := command.Commands.Named([]byte(name)); row != nil {
+		return []*command.Command{row}
+	}
+	return nil // of Redis's alone
 }
 
 // wordOf is the first argument that a rule on a command without subcommands has; "" if it has none.
