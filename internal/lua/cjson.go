@@ -145,7 +145,7 @@ func atMost(L *lua.LState, n int) {
 // integerSetting sets what the n-th argument says, if it says something, and pushes what holds.
 func integerSetting(L *lua.LState, n int, setting *int32, low, high int32) {
 	if L.Get(n) != lua.LNil {
-		v := int32(integerArg(L, n))
+		v := int32(checkInt(L, n))
 		if v < low || v > high {
 			// The library names the first argument whichever it is.
 			argErrorf(L, 1, "expected integer between %d and %d", low, high)
@@ -165,7 +165,7 @@ func choiceSetting(L *lua.LState, n int, setting *int, words ...string) {
 			*setting = 1
 		}
 	default:
-		word := untilZero(stringArg(L, n))
+		word := cString(stringArg(L, n))
 		i := 0
 		for i < len(words) && words[i] != word {
 			i++

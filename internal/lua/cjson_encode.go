@@ -94,7 +94,7 @@ func (e *jsonEncoder) arrayLength(t *lua.LTable) int32 {
 
 func (e *jsonEncoder) array(t *lua.LTable, n, depth int32, stack int) {
 	// An element takes two bytes or more.
-	if n > maxMade/2 {
+	if n > maxString/2 {
 		raiseMemory(e.L)
 	}
 	e.out = append(e.out, '[')

@@ -88,7 +88,7 @@ func (p *packer) text(s string) {
 
 // number packs an integer as one, in as few bytes as it needs, and everything else as a float if none of it is lost.
 func (p *packer) number(f float64) {
-	n := truncInt64(f)
+	n := truncate(f)
 	switch {
 	case float64(n) != f && float64(float32(f)) == f:
 		p.word(0xca, math.Float32bits(float32(f)))
@@ -171,24 +171,24 @@ func (p *packer) head(fixed, counted byte, n int) {
 func msgUnpack(L *lua.LState) int { return unpackFrom(L, stringArg(L, 1), 0, 0) }
 
 func msgUnpackOne(L *lua.LState) int {
-	offset := optIntegerArg(L, 2, 0)
+	offset := optInt(L, 2, 0)
 	return unpackFrom(L, stringArg(L, 1), 1, offset)
 }
 
 func msgUnpackLimit(L *lua.LState) int {
-	limit := integerArg(L, 2)
-	offset := optIntegerArg(L, 3, 0)
+	limit := checkInt(L, 2)
+	offset := optInt(L, 3, 0)
 	return unpackFrom(L, stringArg(L, 1), limit, offset)
 }
 
 // unpackFrom returns up to limit values behind an offset, and before them the offset of what follows, -1 at the end.
 // With neither limit nor offset it returns all values, and no offset.
-func unpackFrom(L *lua.LState, s string, limit, offset int64) int {
+func unpackFrom(L *lua.LState, s string, limit, offset int) int {
 	all := limit == 0 && offset == 0
 	switch {
 	case offset < 0 || limit < 0:
 		raisef(L, "Invalid request to unpack with offset of %d and limit of %d.", int32(offset), int32(len(s)))
-	case offset > int64(len(s)):
+	case offset > len(s):
 		raisef(L, "Start offset %d greater than input length %d.", int32(offset), int32(len(s)))
 	case all:
 		limit = math.MaxInt32
@@ -196,7 +196,7 @@ func unpackFrom(L *lua.LState, s string, limit, offset int64) int {
 	meterOf(L).spend(len(s))
 	u := unpacker{L: L, data: s[offset:], holes: holes{maxHoles}}
 	// On the stack are the string and the values so far.
-	for int64(len(u.values)) < limit && u.data != "" {
+	for len(u.values) < limit && u.data != "" {
 		v := u.value(1 + len(u.values))
 		u.values = append(u.values, v)
 	}

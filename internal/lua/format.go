@@ -101,9 +101,9 @@ func (s spec) append(L *lua.LState, out []byte, verb byte, arg int) []byte {
 	switch verb {
 	case 'c':
 		// The item is a C string to Lua, so that a zero byte ends it.
-		return append(out, untilZero(string(s.pad(nil, "", string([]byte{byte(truncInt32(numberArg(L, arg)))}))))...)
+		return append(out, cString(string(s.pad(nil, "", string([]byte{byte(truncInt32(numberArg(L, arg)))}))))...)
 	case 'd', 'i':
-		n := truncInt64(numberArg(L, arg))
+		n := truncate(numberArg(L, arg))
 		digits := strings.TrimPrefix(strconv.FormatInt(n, 10), "-")
 		return s.appendInt(out, s.sign(n < 0), s.digits(digits))
 	case 'u':
@@ -136,7 +136,7 @@ func (s spec) append(L *lua.LState, out []byte, verb byte, arg int) []byte {
 		if s.precision < 0 && len(text) >= longText {
 			return append(out, text...)
 		}
-		text = untilZero(text)
+		text = cString(text)
 		if s.precision >= 0 && len(text) > s.precision {
 			text = text[:s.precision]
 		}

@@ -66,7 +66,7 @@ func TestStringsThatAreTooLongAreNotMade(t *testing.T) {
 		t.Skip("takes some hundred megabytes")
 	}
 	L := newLibraries(t)
-	L.SetGlobal("s", lua.LString(strings.Repeat("x", maxMade/2)))
+	L.SetGlobal("s", lua.LString(strings.Repeat("x", maxString/2)))
 	for _, ask := range []string{
 		"cjson.encode({s, s})",
 		"cmsgpack.pack(s, s)",
@@ -100,7 +100,7 @@ func TestNumbersAreTruncatedAsOnX86(t *testing.T) {
 		{math.Inf(-1), math.MinInt64, 1 << 63, math.MinInt32},
 		{math.NaN(), math.MinInt64, 1 << 63, math.MinInt32},
 	} {
-		if i, u, s := truncInt64(c.f), truncUint64(c.f), truncInt32(c.f); i != c.i64 || u != c.u64 || s != c.i32 {
+		if i, u, s := truncate(c.f), truncUint64(c.f), truncInt32(c.f); i != c.i64 || u != c.u64 || s != c.i32 {
 			t.Errorf("%v: %d, %d and %d instead of %d, %d and %d", c.f, i, u, s, c.i64, c.u64, c.i32)
 		}
 	}

@@ -47,7 +47,7 @@ func nonFinite(f float64) string {
 // readNumber turns a string into a number where Lua 5.1 does so by itself, as in "0x10" + 1: what strtod takes,
 // with white space around it. Like C it looks no further than a zero byte.
 func readNumber(s string) (float64, bool) {
-	s = untilZero(s)
+	s = cString(s)
 	space := spaceLen(s)
 	f, n := scanNumber(s[space:])
 	if n == 0 {
@@ -238,23 +238,6 @@ func spaceLen(s string) int {
 	return i
 }
 
-// untilZero is s as C sees it: up to its first zero byte.
-func untilZero(s string) string {
-	if i := strings.IndexByte(s, 0); i >= 0 {
-		return s[:i]
-	}
-	return s
-}
-
-// truncInt64 is C's (long long)f on x86-64, where everything that does not fit becomes the lowest number. Go leaves
-// open what its own conversion gives then.
-func truncInt64(f float64) int64 {
-	if f >= -1<<63 && f < 1<<63 {
-		return int64(f)
-	}
-	return math.MinInt64
-}
-
 // truncInt32 is C's (int)f on x86-64.
 func truncInt32(f float64) int32 {
 	if f > math.MinInt32-1 && f < 1<<31 {
@@ -266,14 +249,14 @@ func truncInt32(f float64) int32 {
 // truncUint64 is C's (unsigned long long)f on x86-64: negative numbers wrap, what is beyond 64 bits is 0.
 func truncUint64(f float64) uint64 {
 	if f >= 1<<63 {
-		return uint64(truncInt64(f-1<<63)) ^ 1<<63
+		return uint64(truncate(f-1<<63)) ^ 1<<63
 	}
-	return uint64(truncInt64(f))
+	return uint64(truncate(f))
 }
 
 // baseTonumber is Lua 5.1's tonumber.
 func baseTonumber(L *lua.LState) int {
-	base := int32(optIntegerArg(L, 2, 10))
+	base := int32(optInt(L, 2, 10))
 	if base == 10 {
 		if L.GetTop() == 0 {
 			argError(L, 1, "value expected")
@@ -306,7 +289,7 @@ func baseTonumber(L *lua.LState) int {
 // parseUnsigned reads an integer as C's strtoul does, with white space around it: a minus wraps, and what is too large
 // is the largest number.
 func parseUnsigned(s string, base uint64) (uint64, bool) {
-	s = untilZero(s)
+	s = cString(s)
 	s = s[spaceLen(s):]
 	negative := strings.HasPrefix(s, "-")
 	if negative || strings.HasPrefix(s, "+") {

@@ -44,7 +44,7 @@ type layout struct {
 }
 
 func newLayout(L *lua.LState) *layout {
-	return &layout{L: L, rest: untilZero(stringArg(L, 1)), alignment: 1}
+	return &layout{L: L, rest: cString(stringArg(L, 1)), alignment: 1}
 }
 
 // next is the option that comes, the bytes it has, and how many lie before it if it comes after so many.
@@ -185,7 +185,7 @@ func structUnpack(L *lua.LState) int {
 	l := newLayout(L)
 	data := stringArg(L, 2)
 	have := uint64(len(data))
-	at := uint64(optIntegerArg(L, 3, 1))
+	at := uint64(optInt(L, 3, 1))
 	if at == 0 {
 		argError(L, 3, "offset must be 1 or greater")
 	}
