@@ -60,12 +60,14 @@ func (h *Hub) leave(c *client) {
 	h.mu.Unlock()
 }
 
-// all are the clients in the order in which they came.
+// all are the clients in the order in which they came, without those that were killed and are about to go.
 func (h *Hub) all() []*client {
 	h.mu.Lock()
 	list := make([]*client, 0, len(h.clients))
 	for _, c := range h.clients {
-		list = append(list, c)
+		if !c.killed.Load() {
+			list = append(list, c)
+		}
 	}
 	h.mu.Unlock()
 	slices.SortFunc(list, func(a, b *client) int { return int(a.id - b.id) })
