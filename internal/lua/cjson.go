@@ -48,7 +48,6 @@ func (s *jsonSettings) reset() {
 	if cap(members) > keptMembers {
 		members = nil
 	}
-	clear(members[:cap(members)])
 	*s = jsonSettings{
 		sparseRatio:   2,
 		sparseSafe:    10,

@@ -16,8 +16,9 @@ func (s *jsonSettings) decode(L *lua.LState) int {
 	if len(data) >= 2 && (data[0] == 0 || data[1] == 0) {
 		raisef(L, "JSON parser does not support UTF-16 or UTF-32")
 	}
-	meterOf(L).spend(len(data) / bytesPerStep)
-	d := jsonDecoder{jsonSettings: s, L: L, data: data, members: s.members[:0]}
+	d := jsonDecoder{jsonSettings: s, L: L, meter: meterOf(L), data: data, members: s.members[:0]}
+	// After an error nobody clears them.
+	s.members = nil
 	v := d.value(d.next(), 1)
 	if t := d.next(); t.kind != tokenEnd {
 		d.unexpected("the end", t)
@@ -40,6 +41,7 @@ type jsonMember struct {
 type jsonDecoder struct {
 	*jsonSettings
 	L       *lua.LState
+	meter   workMeter
 	data    string
 	at      int
 	depth   int32
@@ -350,6 +352,7 @@ func (d *jsonDecoder) object(stack int) lua.LValue {
 		t = d.next()
 	}
 	members := d.members[start:]
+	countTable(d.meter, 0, len(members))
 	object := d.L.CreateTable(0, len(members))
 	for _, m := range members {
 		object.RawSetString(m.name, m.value)
@@ -374,6 +377,7 @@ func (d *jsonDecoder) array(stack int) lua.LValue {
 		t = d.next()
 	}
 	members := d.members[start:]
+	countTable(d.meter, len(members), 0)
 	array := d.L.CreateTable(len(members), 0)
 	for _, m := range members {
 		array.Append(m.value)

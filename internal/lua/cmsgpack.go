@@ -193,8 +193,7 @@ func unpackFrom(L *lua.LState, s string, limit, offset int) int {
 	case all:
 		limit = math.MaxInt32
 	}
-	meterOf(L).spend(len(s))
-	u := unpacker{L: L, data: s[offset:], holes: holes{maxHoles}}
+	u := unpacker{L: L, meter: meterOf(L), data: s[offset:], holes: holes{maxHoles}}
 	// On the stack are the string and the values so far.
 	for len(u.values) < limit && u.data != "" {
 		v := u.value(1 + len(u.values))
@@ -220,6 +219,7 @@ func unpackFrom(L *lua.LState, s string, limit, offset int) int {
 // elements that are there, not for those that are announced.
 type unpacker struct {
 	L      *lua.LState
+	meter  workMeter
 	data   string
 	values []lua.LValue
 	holes  holes
@@ -303,6 +303,7 @@ func (u *unpacker) array(n uint64, stack int) lua.LValue {
 		u.values = append(u.values, u.value(stack+2))
 	}
 	elements := u.values[start:]
+	countTable(u.meter, len(elements), 0)
 	t := u.L.CreateTable(len(elements), 0)
 	for i, v := range elements {
 		if v != lua.LNil {
@@ -328,6 +329,7 @@ func (u *unpacker) table(n uint64, stack int) lua.LValue {
 			raisePlain(u.L, "table index is NaN")
 		}
 		end = u.holes.set(u.L, t, end, k, v)
+		countTable(u.meter, 0, 1)
 	}
 	return t
 }

@@ -61,7 +61,7 @@ func goldenStrings(f *testing.F, path, word string) []string {
 
 // FuzzCjson decodes what comes; what is encoded again must come back the same.
 func FuzzCjson(f *testing.F) {
-	for _, s := range goldenStrings(f, "testdata/cjson.txt", "cjson.decode") {
+	for _, s := range goldenStrings(f, "testdata/libraries/cjson.txt", "cjson.decode") {
 		f.Add(s)
 	}
 	L := newLibraries(f)
@@ -86,7 +86,7 @@ func FuzzCjson(f *testing.F) {
 
 // FuzzCmsgpack unpacks what comes; what is packed again must come back the same.
 func FuzzCmsgpack(f *testing.F) {
-	for _, s := range goldenStrings(f, "testdata/cmsgpack.txt", "cmsgpack.unpack") {
+	for _, s := range goldenStrings(f, "testdata/libraries/cmsgpack.txt", "cmsgpack.unpack") {
 		f.Add(s)
 	}
 	L := newLibraries(f)
@@ -112,7 +112,7 @@ func FuzzCmsgpack(f *testing.F) {
 
 // FuzzStruct reads by any format: what it gives may be anything but more than there was.
 func FuzzStruct(f *testing.F) {
-	for _, s := range goldenStrings(f, "testdata/struct.txt", "struct.unpack") {
+	for _, s := range goldenStrings(f, "testdata/libraries/struct.txt", "struct.unpack") {
 		f.Add(s, "\x03hello\x00world, a string of some length")
 	}
 	L := newLibraries(f)
@@ -131,7 +131,7 @@ func FuzzStruct(f *testing.F) {
 
 // FuzzFormat formats by any format.
 func FuzzFormat(f *testing.F) {
-	for _, s := range goldenStrings(f, "testdata/format.txt", "string.format") {
+	for _, s := range goldenStrings(f, "testdata/libraries/format.txt", "string.format") {
 		f.Add(s, 1.5, "text")
 	}
 	L := newLibraries(f)
@@ -142,7 +142,7 @@ func FuzzFormat(f *testing.F) {
 
 // FuzzReadNumber reads numbers; what is written of one reads as that again.
 func FuzzReadNumber(f *testing.F) {
-	for _, s := range goldenStrings(f, "testdata/number.txt", "tonumber") {
+	for _, s := range goldenStrings(f, "testdata/libraries/number.txt", "tonumber") {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -3,6 +3,7 @@ package lua
 import (
 	"context"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,7 +14,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-var record = flag.Bool("record", false, "make the generated expressions of testdata anew and record all answers from a redis-server")
+var record = flag.Bool("record", false, "make the generated expressions of testdata/libraries anew and record all answers of testdata from a redis-server")
 
 // show is a script that calls ask and returns what it gave, a line for each value: tables with their keys sorted,
 // strings with what is not plain text as \xHH.
@@ -102,12 +103,12 @@ func writeGolden(t testing.TB, path string, all []golden, comments []string) {
 }
 
 func goldenFiles(t testing.TB) []string {
-	paths, err := filepath.Glob("testdata/*.txt")
+	paths, err := filepath.Glob("testdata/libraries/*.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(paths) < 6 {
-		t.Fatalf("testdata has only %q", paths)
+		t.Fatalf("testdata/libraries has only %q", paths)
 	}
 	return paths
 }
@@ -169,6 +170,40 @@ func TestLibrariesAnswerAsInRedis(t *testing.T) {
 	}
 }
 
+// Scripts find the libraries in the sandbox, and what the lines are written with besides. A setting ends with its script.
+func TestSandboxAnswersAsInRedis(t *testing.T) {
+	m := New(Options{})
+	for _, path := range goldenFiles(t) {
+		if filepath.Base(path) == "cjson_settings.txt" {
+			continue
+		}
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) {
+			all, _ := readGolden(t, path)
+			for _, g := range all {
+				want := fmt.Sprintf("*%d", len(g.answer))
+				for _, line := range g.answer {
+					want += fmt.Sprintf("\r\n$%d\r\n%s", len(line), line)
+				}
+				if got := eval(t, m, &fake{}, script(g.ask)); got != want {
+					t.Errorf("%s\n got: %q\nwant: %q", g.ask, got, want)
+				}
+			}
+		})
+	}
+}
+
+func TestSettingsOfCjsonEndWithTheScript(t *testing.T) {
+	m := New(Options{})
+	change := "cjson.encode_max_depth(1); cjson.encode_invalid_numbers(true); cjson.encode_sparse_array(true)"
+	look := "return {cjson.encode_max_depth(), tostring(cjson.encode_invalid_numbers()), tostring((cjson.encode_sparse_array()))}"
+	if got, want := eval(t, m, &fake{}, change+look), "*3\r\n:1\r\n$4\r\ntrue\r\n$4\r\ntrue"; got != want {
+		t.Errorf("in the script: %q", got)
+	}
+	if got, want := eval(t, m, &fake{}, look), "*3\r\n:1000\r\n$5\r\nfalse\r\n$5\r\nfalse"; got != want {
+		t.Errorf("in the next: %q", got)
+	}
+}
+
 // recordGolden asks a redis-server all of testdata. Each file finds a state that nobody has set anything in.
 func recordGolden(t *testing.T) {
 	server := testenv.Redis(t)
@@ -181,7 +216,7 @@ func recordGolden(t *testing.T) {
 		}
 		comments := make([]string, len(all))
 		comments[0] = "# Generated: go test -run TestLibrariesAnswerAsInRedis -record\n"
-		writeGolden(t, filepath.Join("testdata", "random_"+name+".txt"), all, comments)
+		writeGolden(t, filepath.Join("testdata", "libraries", "random_"+name+".txt"), all, comments)
 	}
 	for _, path := range goldenFiles(t) {
 		if err := client.ScriptFlush(context.Background()).Err(); err != nil {

@@ -18,8 +18,11 @@ func checkMade(L *lua.LState, b []byte, n int) {
 
 // meterOf is what counts the work of a script, to end one that takes too much of it: the context of its state.
 func meterOf(L *lua.LState) workMeter {
-	if m, ok := L.Context().(workMeter); ok {
-		return m
+	switch c := L.Context().(type) {
+	case *meter:
+		return c
+	case *thread:
+		return c.meter
 	}
 	return noMeter{}
 }

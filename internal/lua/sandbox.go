@@ -14,6 +14,7 @@ func (s *state) openGlobals() {
 	s.openHandlers()
 	s.concat = L.NewFunction(s.concatenate)
 	s.openBase()
+	s.cjson = openCjson(L)
 
 	str := s.functionTable(s.stringFunctions())
 	for _, lib := range []struct {
@@ -24,7 +25,7 @@ func (s *state) openGlobals() {
 		{"table", s.functionTable(s.tableFunctions())},
 		{"math", s.mathTable()},
 		{"coroutine", s.functionTable(s.coroutineFunctions())},
-		{"cjson", openCjson(L)},
+		{"cjson", s.cjson},
 		{"cmsgpack", openCmsgpack(L)},
 		{"struct", openStruct(L)},
 		{"bit", openBit(L)},

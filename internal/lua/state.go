@@ -30,6 +30,7 @@ type state struct {
 	loadEnv  *lua.LTable                 // what a library's code sees instead, while it is loaded
 	missing  *lua.LTable                 // a metatable that raises for a field that is not there
 	readonly map[*lua.LTable]*lua.LTable // from what scripts see of a table to the table
+	cjson    *lua.LTable
 	concat   *lua.LFunction
 	onError  *lua.LFunction // the handler of a run
 
@@ -68,6 +69,7 @@ func (s *state) begin(r *Run, name string) {
 	s.L.Env = s.env
 	s.rand.seed(0)
 	s.meter.reset()
+	resetCjson(s.cjson)
 }
 
 // setKeysAndArgs sets the two variables of EVAL.

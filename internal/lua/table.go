@@ -26,12 +26,22 @@ func eachPair(t *lua.LTable, f func(key, value lua.LValue)) {
 	}
 }
 
+// bytesPerValue and bytesPerField are what an element of a list and a field take, bytesPerTable what a table takes itself.
+const (
+	bytesPerValue = 24
+	bytesPerField = 120
+	bytesPerTable = 128
+)
+
+// countTable counts a new table with so many elements and fields.
+func countTable(m workMeter, elements, fields int) {
+	m.allocate(bytesPerTable + elements*bytesPerValue + fields*bytesPerField)
+	m.spend(1 + elements + fields)
+}
+
 // holes counts the elements that a table gets between its list and what is put far behind it: gopher-lua fills them in.
 // Data from elsewhere must not make it allocate more than so many.
 type holes struct{ left int }
-
-// bytesPerValue is what an element of a list takes.
-const bytesPerValue = 16
 
 // maxHoles take 256 MiB.
 const maxHoles = 16 << 20
