@@ -132,6 +132,9 @@ func TestRefusalsAndWrongLoginsAreLogged(t *testing.T) {
 	if reply := root.raw(pipeline("ACL LOG 1")); !strings.HasPrefix(reply, "*1\r\n*14\r\n$5\r\ncount\r\n:1\r\n$6\r\nreason\r\n$3\r\nkey\r\n$7\r\ncontext\r\n$5\r\nmulti\r\n$6\r\nobject\r\n$1\r\nb\r\n$8\r\nusername\r\n$1\r\nu\r\n$11\r\nage-seconds\r\n") {
 		t.Errorf("the entry is %q", reply)
 	}
+	if log := &root.users.Log; log.Count(acl.Login) != 1 || log.Count(acl.Command) != 2 || log.Count(acl.Key) != 3 || log.Count(acl.Channel) != 1 {
+		t.Errorf("refused were %d logins, %d commands, %d keys, %d channels", log.Count(acl.Login), log.Count(acl.Command), log.Count(acl.Key), log.Count(acl.Channel))
+	}
 	root.do("CONFIG SET acllog-max-len 2 compatible-with 7.2", "+OK")
 	user.do("RESET; AUTH x y", "+RESET "+wrongPass)
 	if reply := root.raw(pipeline("ACL LOG")); !strings.HasPrefix(reply, "*2\r\n*20\r\n") || !strings.Contains(reply, "$8\r\nentry-id\r\n:7\r\n") {

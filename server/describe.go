@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/redbud-go/redbud/internal/acl"
 	"github.com/redbud-go/redbud/internal/command"
 	"github.com/redbud-go/redbud/internal/engine"
 )
@@ -26,6 +27,14 @@ func (s *Server) describe(e engine.Engine, password string) {
 		f.Add("total_connections_received", s.accepted.Load())
 		f.Add("rejected_connections", s.refused.Load())
 		_, keys, copies, prefixes := s.hub.tracker.sizes()
+		if f.First(s.users) {
+			for _, r := range [...]struct {
+				field  string
+				reason acl.Reason
+			}{{"auth", acl.Login}, {"cmd", acl.Command}, {"key", acl.Key}, {"channel", acl.Channel}} {
+				f.Add("acl_access_denied_"+r.field, s.users.Log.Count(r.reason))
+			}
+		}
 		f.Int("tracking_total_keys", int64(keys))
 		f.Int("tracking_total_items", int64(copies))
 		f.Int("tracking_total_prefixes", int64(prefixes))
@@ -34,6 +43,7 @@ func (s *Server) describe(e engine.Engine, password string) {
 	host.Info.OnReset(func() {
 		s.accepted.Store(0)
 		s.refused.Store(0)
+		s.users.Log.ResetCounts()
 	})
 }
 

@@ -97,7 +97,7 @@ func (s *session) subscribe(kind engine.Kind, word string, names [][]byte, w *re
 		s.confirm(kind, word, name, w)
 	}
 	s.listens()
-	if !s.hears(s.user.Load().Rights()) { // it was forbidden meanwhile, by who did not see yet that it is listened to
+	if s.users.Version() != s.usersAt && !s.hears(s.user.Load().Rights()) { // who forbade it meanwhile may not have seen the names
 		s.ended = true
 	}
 }

@@ -2,12 +2,15 @@ package acl
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // Log is what was refused of late, the newest first. The same refusal again within a minute counts as one. It is safe for
 // concurrent use, and empty at first.
 type Log struct {
+	counts [Channel + 1]atomic.Int64
+
 	mu      sync.Mutex // guards what follows
 	entries []*Entry   // the newest last
 	last    int64      // number of the last entry made
@@ -35,6 +38,7 @@ const (
 
 // Add notes a refusal, and drops the oldest ones beyond most. Long objects and names are cut.
 func (l *Log) Add(e Entry, most int) {
+	l.counts[e.Reason].Add(1)
 	e.Object, e.User = cut(e.Object), cut(e.User)
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -75,6 +79,16 @@ func (l *Log) Newest(n int64) []Entry {
 		list = append(list, *l.entries[i])
 	}
 	return list
+}
+
+// Count is how much was refused for a reason, since ResetCounts.
+func (l *Log) Count(r Reason) int64 { return l.counts[r].Load() }
+
+// ResetCounts makes all counts 0.
+func (l *Log) ResetCounts() {
+	for i := range l.counts {
+		l.counts[i].Store(0)
+	}
 }
 
 // Reset forgets all entries.

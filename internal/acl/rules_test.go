@@ -116,6 +116,7 @@ func TestRulesAreDescribedAsRedisDoes(t *testing.T) {
 		"+select|0 +select|1":         {"off resetchannels -@all +select|0 +select|1", "off resetchannels -@all +select|0 +select|1"},
 		"+select|0 -@connection":      {"off resetchannels -@all +select|0 -@connection", "off resetchannels -@all"},
 		"~a %R~b %RW~c %W~d %R~d ~a":  {"off ~a %R~b ~c ~d resetchannels -@all", "off ~a %R~b ~c ~d resetchannels -@all"},
+		"~a %RW~* ~b":                 {"off ~a %RW~* ~b resetchannels -@all", "off ~a %RW~* ~b resetchannels -@all"},
 		"&a &b &a":                    {"off resetchannels &a &b -@all", "off resetchannels &a &b -@all"},
 		"reset (+get ~a) (&*)":        {"off sanitize-payload resetchannels -@all (~a resetchannels -@all +get) (&* -@all)", "off sanitize-payload resetchannels -@all (~a resetchannels -@all +get) (&* -@all)"},
 		">a <a":                       {"off resetchannels -@all", "off resetchannels -@all"},

@@ -181,11 +181,13 @@ func (s *selector) describe(terse bool) Description {
 }
 
 func (p keyPattern) String() string {
-	switch p.access {
-	case command.Reads:
+	switch {
+	case p.access == command.Reads:
 		return "%R~" + string(p.pattern)
-	case command.Writes:
+	case p.access == command.Writes:
 		return "%W~" + string(p.pattern)
+	case string(p.pattern) == "*": // "~*" would drop the patterns before it, and allow none behind
+		return "%RW~*"
 	}
 	return "~" + string(p.pattern)
 }
