@@ -56,9 +56,9 @@ var past = time.Unix(1, 0)
 
 // serve runs the connection until either side ends it.
 func (c *conn) serve() {
-	for {
+	for first := true; ; first = false {
 		n, err := c.receive()
-		if n > 0 && !c.work() {
+		if n > 0 && (first && c.speaksTLS() || !c.work()) {
 			break
 		}
 		if err != nil {

@@ -21,7 +21,11 @@ func (s *Server) describe(e engine.Engine, password string) {
 	}
 	host.Settings.Register(s.settings(password)...)
 	s.untell = append(s.untell, host.Info.Register("server", func(f *command.Fields) error {
-		f.Max("tcp_port", int64(s.port()))
+		port := s.port(false)
+		if port == 0 {
+			port = s.port(true)
+		}
+		f.Max("tcp_port", int64(port))
 		return nil
 	}), host.Info.Register("clients", s.infoClients), host.Info.Register("stats", func(f *command.Fields) error {
 		f.Add("total_connections_received", s.accepted.Load())
@@ -64,7 +68,8 @@ func (s *Server) settings(password string) []command.Setting {
 		numeric("tcp-keepalive", 0, math.MaxInt32, max(s.keepAlive.Load(), 0)/int64(time.Second), func(n int64) { s.keepAlive.Store(n * int64(time.Second)) }),
 		size("proto-max-bulk-len", s.maxBulk.Load(), defaultBulk, s.maxBulk.Store),
 		size("client-query-buffer-limit", s.maxQuery.Load(), defaultQueue, s.maxQuery.Store),
-		s.asItIs("port", "Unable to listen on this port: what the server listens on is decided at its start", func() string { return strconv.Itoa(s.port()) }),
+		s.asItIs("port", "Unable to listen on this port: what the server listens on is decided at its start", func() string { return strconv.Itoa(s.port(false)) }),
+		s.asItIs("tls-port", "Unable to listen on this port: what the server listens on is decided at its start", func() string { return strconv.Itoa(s.port(true)) }),
 		s.asItIs("bind", "Failed to bind to specified addresses: what the server listens on is decided at its start", s.hosts),
 		{Name: "unixsocket", Immutable: true, Get: func() string { return s.unixSocket() }},
 	}
@@ -124,10 +129,13 @@ func (s *Server) addresses() []net.Addr {
 	return list
 }
 
-// port is that of the first TCP listener; 0 if there is none.
-func (s *Server) port() int {
-	for _, a := range s.addresses() {
-		if tcp, ok := a.(*net.TCPAddr); ok {
+// port is that of the first TCP listener that speaks TLS, or does not; 0 if there is none.
+func (s *Server) port(secure bool) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.listeners {
+		_, speaks := l.(*secureListener)
+		if tcp, ok := l.Addr().(*net.TCPAddr); ok && speaks == secure {
 			return tcp.Port
 		}
 	}

@@ -30,6 +30,10 @@ type Options struct {
 	Logger      *slog.Logger  // default slog.Default
 	Shutdown    func(bool)    // begins to end the program, at once if true or when calls that run have ended; default: SHUTDOWN is refused
 	Hub         *Hub          // where the clients are known; default a hub of its own
+
+	// Handshakes of TLS: how many go on at once, default 1024, and how long each may take, default 10 seconds.
+	Handshakes       int
+	HandshakeTimeout time.Duration
 }
 
 const (

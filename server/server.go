@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"sync"
@@ -25,6 +26,10 @@ type Server struct {
 	accepted atomic.Int64
 	refused  atomic.Int64
 
+	handshakes   *handshakes
+	turnedDownAt atomic.Int64 // when a failed handshake was last logged, in the hub's time
+	untold       atomic.Int64 // that failed since, and were not
+
 	ctx      context.Context // of all calls
 	cancel   context.CancelFunc
 	draining atomic.Bool
@@ -41,7 +46,8 @@ type Server struct {
 // New returns a server that listens nowhere yet. An engine has one Server, which can have many listeners. An
 // embedded engine's CONFIG and INFO tell of it from now on.
 func New(e engine.Engine, o Options) *Server {
-	s := &Server{open: map[*conn]struct{}{}}
+	s := &Server{open: map[*conn]struct{}{}, handshakes: newHandshakes(o.Handshakes, o.HandshakeTimeout)}
+	s.turnedDownAt.Store(-int64(time.Hour))
 	s.front.init(e, &o)
 	if o.Password != "" {
 		s.users.SetPassword(o.Password)
@@ -62,7 +68,7 @@ func New(e engine.Engine, o Options) *Server {
 }
 
 // Serve accepts connections until Shutdown or Close, after which it returns nil. It closes the listener: TCP, unix,
-// or one of TLS.
+// or one of TLS, such as TLS.Listener makes.
 func (s *Server) Serve(l net.Listener) error {
 	defer l.Close()
 	if !s.listen(l) {
@@ -74,7 +80,12 @@ func (s *Server) Serve(l net.Listener) error {
 		socket, err := l.Accept()
 		if err == nil {
 			pause = 0
-			s.admit(l, socket)
+			s.accepted.Add(1)
+			if c, ok := socket.(*tls.Conn); ok {
+				s.greet(l, c)
+			} else {
+				s.admit(l, socket)
+			}
 			continue
 		}
 		if s.draining.Load() {
@@ -128,7 +139,6 @@ const (
 
 // admit starts to serve a connection, or tells it why not.
 func (s *Server) admit(l net.Listener, socket net.Conn) {
-	s.accepted.Add(1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -189,7 +199,7 @@ func local(peer net.Addr) bool {
 	return !ok || tcp.IP.IsLoopback()
 }
 
-// refuse tells a peer why it is not served, and closes. Of a TLS peer it needs a handshake first.
+// refuse tells a peer why it is not served, and closes.
 func (s *Server) refuse(socket net.Conn, why string) {
 	s.refused.Add(1)
 	_ = socket.SetDeadline(time.Now().Add(time.Second)) // a closed socket fails at Write, too
@@ -293,4 +303,5 @@ func (s *Server) stopAccepting() {
 	for _, l := range s.listeners {
 		_ = l.Close() // closed before, or by Serve: all the same
 	}
+	s.handshakes.end()
 }

@@ -65,6 +65,9 @@ type Reader struct {
 // Buffered is the number of bytes received and not yet handed out.
 func (r *Reader) Buffered() int { return r.end - r.pos }
 
+// Begins reports whether b is the next byte that is not yet handed out.
+func (r *Reader) Begins(b byte) bool { return r.pos < r.end && r.buf[r.pos] == b }
+
 // Fill reads once from src. Calls handed out before are invalid after it.
 func (r *Reader) Fill(src io.Reader) (int, error) {
 	if err := r.reserve(readSize); err != nil {
