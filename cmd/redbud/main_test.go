@@ -359,6 +359,57 @@ func TestServeSpeaksTLSAndWantsClientCertificates(t *testing.T) {
 	}
 }
 
+func TestServeSpeaksTLSBesidePlainAndReadsCertificatesAgain(t *testing.T) {
+	cert, key, first := certificate(t)
+	other, otherKey, second := certificate(t)
+	s := serveOn(t, 2, nil, "--listen", "tls:127.0.0.1:0", "--tls-cert", cert, "--tls-key", key, "--tls-client-ca", cert, "--tls-auth-clients", "optional", "--tls-min-version", "1.3")
+	if got := redbud(t, "", "do", "redis://"+s.addresses[0], "SET", "k", "v"); got.out != "OK\n" {
+		t.Errorf("on the plain port: %+v", got)
+	}
+	url := "rediss://" + s.addresses[1] + "?ca_file="
+	if got := redbud(t, "", "do", url+cert, "GET", "k"); got.out != "v\n" {
+		t.Errorf("on the port of TLS: %+v", got)
+	}
+	if got := redbud(t, "", "do", url+other, "GET", "k"); got.code != 1 || !strings.Contains(got.errors, "certificate signed by unknown authority") {
+		t.Errorf("with another authority: %+v", got)
+	}
+	if got := redbud(t, "", "do", "redis://"+s.addresses[1], "GET", "k"); got.code != 1 {
+		t.Errorf("without TLS: %+v", got)
+	}
+	if line := s.logged("TLS handshake failed"); !strings.Contains(line["error"].(string), "signed by unknown authority") && !strings.Contains(line["error"].(string), "bad certificate") {
+		t.Errorf("the log has %v", line)
+	}
+	if got := redbud(t, "", "do", "rediss://"+s.addresses[0], "GET", "k"); got.code != 1 || !strings.Contains(got.errors, "first record does not look like a TLS handshake") {
+		t.Errorf("with TLS on the plain port: %+v", got)
+	}
+	if runtime.GOOS == "windows" {
+		return // where nobody sends SIGHUP
+	}
+	serves := func(pair tls.Certificate) bool {
+		conn, err := tls.Dial("tcp", s.addresses[1], &tls.Config{InsecureSkipVerify: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		return bytes.Equal(conn.ConnectionState().PeerCertificates[0].Raw, pair.Certificate[0])
+	}
+	if !serves(first) {
+		t.Error("it serves another certificate than it was given")
+	}
+	for from, to := range map[string]string{other: cert, otherKey: key} {
+		if err := os.Rename(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	s.logged("certificates were read again")
+	if !serves(second) {
+		t.Error("after SIGHUP it serves the old certificate")
+	}
+}
+
 func TestWrongFlagsAndURLsAreErrorsThatTellWhat(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"serve nosuch://x", `unknown scheme "nosuch"; known are `},
@@ -370,8 +421,10 @@ func TestWrongFlagsAndURLsAreErrorsThatTellWhat(t *testing.T) {
 		{"serve a b", "accepts at most 1 arg"},
 		{"serve --listen nowhere", "listen on nowhere"},
 		{"serve --tls-cert x", "--tls-cert and --tls-key belong together"},
-		{"serve --tls-client-ca x", "needs --tls-cert"},
-		{"serve --tls-cert /nosuch --tls-key /nosuch", "load --tls-cert"},
+		{"serve --tls-client-ca x", "need --tls-cert"},
+		{"serve --tls-cert /nosuch --tls-key /nosuch", "load certificate and key: open /nosuch"},
+		{"serve --tls-cert x --tls-key x --tls-min-version 1.1", "--tls-min-version 1.1: it is 1.2 or 1.3"},
+		{"serve --listen tls:127.0.0.1:0", "--listen tls:… needs --tls-cert and --tls-key"},
 		{"serve --log-level loud", "--log-level loud"},
 		{"serve --log-format xml", "--log-format xml"},
 		{"do --json --raw memory:// PING", "json raw"},

@@ -2,13 +2,9 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"net"
 	"os"
 	"os/signal"
 	"strings"
@@ -26,6 +22,7 @@ import (
 type serveOptions struct {
 	listen                    []string
 	tlsCert, tlsKey, clientCA string
+	tlsAuth, tlsMin           string
 	password, aclFile         string
 	users                     []string
 	unprotected               bool
@@ -45,10 +42,12 @@ func serveCommand(s streams) *cobra.Command {
 Without URL it serves memory://, a keyspace that lives as long as the process.
 
 It logs to standard error, as text on a terminal and as JSON otherwise. SIGTERM and SIGINT let the commands that run
-finish, for up to --drain-timeout; a second signal ends it at once.`,
+finish, for up to --drain-timeout; a second signal ends it at once. Certificates whose files change are read again, on
+SIGHUP at once; connections stay.`,
 		Example: `  redbud serve
   redbud serve --listen 127.0.0.1:7000 --listen unix:/run/redbud.sock
   REDBUD_PASSWORD=secret redbud serve --listen :6379 --tls-cert cert.pem --tls-key key.pem
+  redbud serve --listen 127.0.0.1:6379 --listen tls::6380 --tls-cert cert.pem --tls-key key.pem --tls-client-ca ca.pem
   redbud serve --listen :6380 redis+sentinel://h1:26379,h2:26379/mymaster`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: completeURL,
@@ -64,10 +63,12 @@ finish, for up to --drain-timeout; a second signal ends it at once.`,
 		},
 	}
 	f := c.Flags()
-	f.StringArrayVar(&o.listen, "listen", []string{"127.0.0.1:6379"}, "`address` to listen on, host:port or unix:/path; may be repeated")
-	f.StringVar(&o.tlsCert, "tls-cert", "", "`file` with the certificate, which makes TCP listeners speak TLS")
+	f.StringArrayVar(&o.listen, "listen", []string{"127.0.0.1:6379"}, "`address` to listen on, host:port, tls:host:port or unix:/path; may be repeated")
+	f.StringVar(&o.tlsCert, "tls-cert", "", "`file` with the certificate: listeners of tls: speak TLS, or all of TCP if there are none")
 	f.StringVar(&o.tlsKey, "tls-key", "", "`file` with the certificate's key")
 	f.StringVar(&o.clientCA, "tls-client-ca", "", "`file` with the authorities of client certificates, which are required then")
+	f.StringVar(&o.tlsAuth, "tls-auth-clients", "", "whether clients need certificates: yes, no or `optional`; default yes with --tls-client-ca")
+	f.StringVar(&o.tlsMin, "tls-min-version", "1.2", "lowest `version` of TLS, 1.2 or 1.3")
 	f.StringVar(&o.password, "password", "", "password of the user default; others see flags, so better in $REDBUD_PASSWORD")
 	f.StringVar(&o.aclFile, "acl-file", "", "`file` with the users, which ACL LOAD and ACL SAVE use")
 	f.StringArrayVar(&o.users, "user", nil, "a user: `name`, then ACL rules, with spaces between; may be repeated")
@@ -88,7 +89,7 @@ func serve(ctx context.Context, s streams, o *serveOptions, url string) (err err
 	if err != nil {
 		return err
 	}
-	config, err := o.tls()
+	secure, err := o.tls(log)
 	if err != nil {
 		return err
 	}
@@ -103,7 +104,7 @@ func serve(ctx context.Context, s streams, o *serveOptions, url string) (err err
 		return err
 	}
 	defer func() { err = errors.Join(err, e.Close()) }()
-	listeners, err := listenAll(o.listen, config)
+	listeners, err := listenAll(o.listen, secure)
 	if err != nil {
 		return err
 	}
@@ -128,8 +129,11 @@ func serve(ctx context.Context, s streams, o *serveOptions, url string) (err err
 	scheme, _, _ := strings.Cut(url, ":") // the rest may hold a password
 	failed := make(chan error, len(listeners))
 	for _, l := range listeners {
-		go func() { failed <- srv.Serve(l) }()
-		log.Info("listening", "address", l.Addr().String(), "network", l.Addr().Network(), "tls", config != nil && l.Addr().Network() == "tcp", "engine", scheme)
+		go func() { failed <- srv.Serve(l.Listener) }()
+		log.Info("listening", "address", l.Addr().String(), "network", l.Addr().Network(), "tls", l.secure, "engine", scheme)
+	}
+	if secure != nil {
+		defer reloadOnHangup(secure, log)()
 	}
 	select {
 	case err = <-failed:
@@ -193,90 +197,4 @@ func (o *serveOptions) accounts() (*acl.Users, error) {
 		}
 	}
 	return users, nil
-}
-
-// tls is the configuration that the flags ask for; nil for none.
-func (o *serveOptions) tls() (*tls.Config, error) {
-	if (o.tlsCert == "") != (o.tlsKey == "") {
-		return nil, errors.New("--tls-cert and --tls-key belong together")
-	}
-	if o.tlsCert == "" {
-		if o.clientCA != "" {
-			return nil, errors.New("--tls-client-ca needs --tls-cert and --tls-key")
-		}
-		return nil, nil
-	}
-	cert, err := tls.LoadX509KeyPair(o.tlsCert, o.tlsKey)
-	if err != nil {
-		return nil, fmt.Errorf("load --tls-cert and --tls-key: %w", err)
-	}
-	config := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
-	if o.clientCA != "" {
-		pem, err := os.ReadFile(o.clientCA)
-		if err != nil {
-			return nil, fmt.Errorf("load --tls-client-ca: %w", err)
-		}
-		config.ClientCAs = x509.NewCertPool()
-		if !config.ClientCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("load --tls-client-ca: no certificate in %s", o.clientCA)
-		}
-		config.ClientAuth = tls.RequireAndVerifyClientCert
-	}
-	return config, nil
-}
-
-// listenAll listens on all addresses or none.
-func listenAll(addresses []string, config *tls.Config) ([]net.Listener, error) {
-	var listeners []net.Listener
-	for _, address := range addresses {
-		l, err := listen(address)
-		if err != nil {
-			_ = closeAll(listeners) // the first error is the one to tell
-			return nil, err
-		}
-		if config != nil && l.Addr().Network() == "tcp" {
-			l = tls.NewListener(l, config)
-		}
-		listeners = append(listeners, l)
-	}
-	return listeners, nil
-}
-
-func closeAll(listeners []net.Listener) (err error) {
-	for _, l := range listeners {
-		err = errors.Join(err, l.Close())
-	}
-	return err
-}
-
-// listen listens on host:port or unix:/path.
-func listen(address string) (net.Listener, error) {
-	path, isUnix := strings.CutPrefix(address, "unix:")
-	network, where := "tcp", address
-	if isUnix {
-		network, where = "unix", path
-		removeStale(path)
-	}
-	l, err := net.Listen(network, where)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("listen on %s: the address is in use by another program; --listen chooses another", address)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", address, err)
-	}
-	return l, nil
-}
-
-// removeStale removes a socket that a program left behind: a socket that nobody answers at. Whatever else goes wrong
-// with it, listening will tell.
-func removeStale(path string) {
-	info, err := os.Lstat(path)
-	if err != nil || info.Mode().Type() != fs.ModeSocket {
-		return
-	}
-	if conn, err := net.Dial("unix", path); err == nil {
-		_ = conn.Close()
-	} else if errors.Is(err, syscall.ECONNREFUSED) {
-		_ = os.Remove(path)
-	}
 }
