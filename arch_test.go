@@ -26,7 +26,7 @@ var allowed = map[string][]string{
 	"engine/memory":               {"internal/memstore", "internal/command", "internal/engine", "internal/keyspace", "internal/resp"},
 	"engine/redis":                {"internal/engine", "internal/resp", "internal/command"},
 	"internal/memstore":           {"internal/keyspace", "internal/resp"}, // resp: how Redis spells numbers
-	"internal/command":            {"internal/engine", "internal/keyspace", "internal/resp", "internal/rdb"},
+	"internal/command":            {"internal/engine", "internal/keyspace", "internal/resp", "internal/rdb", "internal/lua"},
 	"internal/acl":                {"internal/engine", "internal/resp", "internal/command"},
 	"internal/lua":                {"internal/resp"},
 	"internal/rdb":                {"internal/keyspace", "internal/resp"},

@@ -85,6 +85,7 @@ type Ctx struct {
 	fields fieldScratch
 
 	ctx      context.Context // of the batch
+	script   *scripting      // what scripts run with; nil before the first
 	rows     []*Command
 	watch    stopwatch
 	rejected bool  // the call did not run
@@ -97,6 +98,7 @@ type Ctx struct {
 	short     bool    // of which none was left before this call, or before this atomic batch
 	woke      bool    // calls that waited were served in this batch's transaction
 	blockable bool    // the call may wait
+	inScript  bool    // a script makes the call
 	awaits    awaited // what it waits for
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,6 +18,7 @@ import (
 // Options of an Engine.
 type Options struct {
 	Now     func() time.Time // the clock; default time.Now
+	Logger  *slog.Logger     // takes what scripts log; default slog.Default
 	OnEvent func(Event)      // told of every key event after its transaction is committed; default nobody
 }
 
@@ -47,6 +49,9 @@ type Engine struct {
 	contexts   sync.Pool
 	table      *Table // Commands, for commands about commands: they stand in it and cannot name it
 
+	scripts scripts // what EVALSHA and FCALL know
+	log     *slog.Logger
+
 	conflicts atomic.Int64
 }
 
@@ -58,7 +63,10 @@ func NewEngine(store keyspace.Store, o Options) *Engine {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	e := &Engine{store: store, now: o.Now, onEvent: o.OnEvent, table: Commands}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	e := &Engine{store: store, now: o.Now, log: o.Logger, onEvent: o.OnEvent, table: Commands}
 	if s, ok := store.(keyspace.KeyNeeder); ok {
 		e.needKeys = s.NeedKeys()
 	}

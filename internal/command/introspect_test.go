@@ -93,6 +93,10 @@ var newerFacts = map[string][]string{
 	"zrevrank":                {"arity"},
 	// Ours have no notes.
 	"bitfield": {"key specs"},
+	"eval":     {"key specs"},
+	"eval_ro":  {"key specs"},
+	"fcall":    {"key specs"},
+	"fcall_ro": {"key specs"},
 	"getex":    {"key specs"},
 	"pfcount":  {"key specs"},
 	"set":      {"key specs"},

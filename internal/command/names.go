@@ -87,7 +87,7 @@ var names = namesOf(map[string]Names{
 	// They concern all that is there, but no key or channel.
 	`info memory|doctor memory|stats role pubsub|numpat config|get config|set config|resetstat config|rewrite pfselftest slowlog|len
 		slowlog|reset latency|doctor latency|graph latency|histogram latency|history latency|latest latency|reset bgrewriteaof lastsave
-		client|pause client|unpause`: {},
+		client|pause client|unpause function|delete function|flush function|load function|restore`: {},
 })
 
 func namesOf(lists map[string]Names) map[string]*Names {

@@ -66,6 +66,9 @@ func (c *Ctx) reading(grouped bool) (r reading, err error) {
 		case more > 0 && c.is(i, "block"):
 			i++
 			r.waits = true
+			if c.inScript {
+				return r, Refusal("ERR " + clip(c.Args[0]) + " command is not allowed with BLOCK option from scripts")
+			}
 			r.timeout, err = c.milliseconds(i)
 		case more > 0 && c.is(i, "count"):
 			i++

@@ -212,6 +212,8 @@ var Commands = newTable(
 	geoCommands,
 	streamCommands,
 	pubsubCommands,
+	scriptCommands,
+	functionCommands,
 	connectionCommands,
 	transactionCommands,
 	serverCommands,

@@ -51,7 +51,7 @@ var Categories = []string{"keyspace", "read", "write", "set", "sortedset", "list
 func (c *Command) Categories() []string {
 	has := map[string]bool{
 		"write":     c.Flags&Write != 0,
-		"read":      c.Flags&ReadOnly != 0,
+		"read":      c.Flags&ReadOnly != 0 && c.Group != "scripting",
 		"admin":     c.Flags&Admin != 0,
 		"dangerous": c.Flags&(Admin|Dangerous) != 0,
 		"fast":      c.Flags&Fast != 0,
@@ -109,6 +109,7 @@ var accesses = byWord(map[string]string{
 	"OW update;RO access":             `bitop geosearchstore sdiffstore sunionstore zdiffstore zinterstore zrangestore zunionstore`,
 	"RW update;RO access":             "sinterstore",
 	"RW access update variable_flags": "bitfield set",
+	"RW access update":                "eval evalsha fcall",
 })
 
 // alsoRead are the commands that write and whose lookups count all the same as hits and misses.
@@ -130,14 +131,16 @@ var tips = byWord(map[string]string{
 	"nondeterministic_output": `client|info client|list dump lastsave hrandfield hscan object|encoding object|freq object|idletime
 		object|refcount pttl spop srandmember sscan time ttl
 		xadd xautoclaim xclaim xinfo|consumers xpending xtrim zrandmember zscan`,
-	"nondeterministic_output_order": `command command|docs command|info command|list hgetall hkeys hvals sdiff sinter
+	"nondeterministic_output_order": `command command|docs command|info command|list function|list hgetall hkeys hvals sdiff sinter
 		smembers sunion`,
-	"request_policy:all_nodes response_policy:all_succeeded":                    "config|set client|setinfo client|setname latency|reset slowlog|reset",
+	"request_policy:all_nodes response_policy:all_succeeded":                    "config|set client|setinfo client|setname latency|reset slowlog|reset script|flush script|load",
+	"request_policy:all_shards response_policy:one_succeeded":                   "script|kill function|kill",
+	"request_policy:all_shards response_policy:agg_logical_and":                 "script|exists",
 	"request_policy:all_nodes nondeterministic_output":                          "slowlog|get",
 	"request_policy:all_nodes response_policy:agg_sum nondeterministic_output":  "slowlog|len",
 	"request_policy:all_shards response_policy:agg_sum":                         "dbsize",
 	"request_policy:all_shards response_policy:agg_min":                         "wait waitaof",
-	"request_policy:all_shards response_policy:all_succeeded":                   "flushall flushdb memory|purge ping",
+	"request_policy:all_shards response_policy:all_succeeded":                   "function|delete function|flush function|load function|restore flushall flushdb memory|purge ping",
 	"request_policy:multi_shard response_policy:agg_sum":                        "del exists touch unlink",
 	"request_policy:multi_shard response_policy:all_succeeded":                  "mset",
 	"request_policy:multi_shard response_policy:agg_min":                        "msetnx",
@@ -145,7 +148,7 @@ var tips = byWord(map[string]string{
 	"request_policy:all_shards nondeterministic_output_order":                   "keys",
 	"request_policy:all_shards response_policy:special nondeterministic_output": "randomkey",
 	"nondeterministic_output request_policy:special response_policy:special":    "scan",
-	"nondeterministic_output request_policy:all_shards response_policy:special": "info memory|doctor memory|malloc-stats memory|stats",
+	"nondeterministic_output request_policy:all_shards response_policy:special": "info memory|doctor memory|malloc-stats memory|stats function|stats",
 })
 
 // Tips are the hints that COMMAND INFO gives to clients.

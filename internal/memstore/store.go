@@ -129,8 +129,8 @@ func (s *Store) Close() error {
 
 // Begin implements keyspace.Store.
 func (s *Store) Begin(ctx context.Context, a keyspace.Access) (keyspace.Tx, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
 	}
 	if !s.mu.TryLock() {
 		if a.Lookup != nil {

@@ -63,12 +63,14 @@ type way struct {
 	client bool // through a client, that chooses its way itself
 	exec   bool // each call a transaction of its own
 	batch  bool // all that one client says in a row at once; otherwise call by call
+	script bool // each call from inside a script
 }
 
 var ways = []way{
 	{name: "calls", proto: 2},
 	{name: "batch", proto: 2, batch: true},
 	{name: "multi", proto: 2, exec: true},
+	{name: "eval", proto: 2, script: true},
 	{name: "resp2", proto: 2, wire: true},
 	{name: "resp3", proto: 3, wire: true},
 	{name: "pipeline", proto: 2, wire: true, batch: true},
@@ -157,7 +159,7 @@ func runSession(t *testing.T, o Options, w way, s *Session, deviations []*deviat
 	if in.Version == (Version{}) {
 		in.Version = Embedded
 	}
-	dial := func() talker { return &direct{engine: in.Engine, atomic: w.exec} }
+	dial := func() talker { return &direct{engine: in.Engine, atomic: w.exec, script: w.script} }
 	if w.wire {
 		front := o.Serve(t, in.Engine)
 		connect := front.TCP
@@ -176,6 +178,9 @@ func runSession(t *testing.T, o Options, w way, s *Session, deviations []*deviat
 		if !ok {
 			unrecorded++
 			recorded = first.answer(step, w.proto, got)
+		}
+		if w.script {
+			recorded = throughLua(recorded)
 		}
 		report.compare(step, recorded, got)
 	})

@@ -9,10 +9,12 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
+	"github.com/redbud-go/redbud/internal/command"
 	"github.com/redbud-go/redbud/internal/engine"
 	"github.com/redbud-go/redbud/internal/resp"
 )
@@ -248,12 +250,29 @@ func (c caller) close() {}
 type direct struct {
 	engine engine.Engine
 	atomic bool
+	script bool // from inside a script, what scripts may call
+}
+
+// inScript is the call that makes another one from a script.
+func inScript(call engine.Call) engine.Call {
+	row, err := command.Commands.Find(call)
+	if err != nil || row.Flags&(command.NoScript|command.Session) != 0 {
+		return call
+	}
+	if row.Group == "stream" && row.Flags&command.Blocking != 0 && slices.ContainsFunc(call, func(word []byte) bool { return strings.EqualFold(string(word), "block") }) {
+		return call // XREAD is the one that does not just go without waiting
+	}
+	return append(engine.Call{[]byte("EVAL"), []byte("return redis.pcall(unpack(ARGV))"), []byte("0")}, call...)
 }
 
 func (d *direct) talk(steps []*Step) ([]*resp.Value, error) {
 	b := engine.Batch{Atomic: d.atomic, Wait: true}
 	for _, s := range steps {
-		b.Calls = append(b.Calls, s.Call)
+		call := s.Call
+		if d.script {
+			call = inScript(call)
+		}
+		b.Calls = append(b.Calls, call)
 	}
 	// An engine appends: what stands there already must survive.
 	const before = "+before\r\n"

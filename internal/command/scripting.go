@@ -1,0 +1,204 @@
+package command
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/redbud-go/redbud/internal/engine"
+	"github.com/redbud-go/redbud/internal/keyspace"
+	"github.com/redbud-go/redbud/internal/lua"
+	"github.com/redbud-go/redbud/internal/resp"
+)
+
+// scripting is the server that a script runs in: it runs what the script calls in the transaction of the script's own call.
+type scripting struct {
+	c   *Ctx
+	run *running
+	w   resp.Writer // the reply to what the script has called last
+	err error       // a failure: the engine cannot say what happened
+
+	readOnly bool // it may call nothing that writes,
+	short    bool // or that takes memory, unless it has written already
+	db       int  // when it began
+}
+
+var _ lua.Host = (*scripting)(nil)
+
+const (
+	errUnknownInScript = Refusal("ERR Unknown Redis command called from script")
+	errArityInScript   = Refusal("ERR Wrong number of args calling Redis command from script")
+	errNotInScript     = Refusal("ERR This Redis command is not allowed from script")
+	errReadOnlyScript  = Refusal("ERR Write commands are not allowed from read-only scripts.")
+	errKilled          = Refusal("Script killed by user with SCRIPT KILL...")
+	errKilledFunction  = Refusal("Script killed by user with FUNCTION KILL...")
+)
+
+// scripting returns what a script runs in that has said so much of itself. lenient: it has said nothing.
+func (c *Ctx) scripting(flags lua.Flags, lenient bool) (*scripting, error) {
+	readOnly := c.readOnlyScripts()
+	if !lenient {
+		switch {
+		case c.short && flags&(lua.AllowOOM|lua.NoWrites) == 0:
+			return nil, ErrOutOfMemory
+		case readOnly && flags&lua.NoWrites == 0:
+			return nil, Refusal("ERR Can not execute a script with write flag using *_ro command.")
+		}
+		readOnly = readOnly || flags&lua.NoWrites != 0
+	}
+	s := c.script
+	if s == nil {
+		s = &scripting{c: c}
+		c.script = s
+	}
+	s.readOnly, s.short, s.err = readOnly, c.short && flags&lua.AllowOOM == 0, nil
+	return s, nil
+}
+
+// begin is called just before the script runs; function is its name, "" for one of EVAL.
+func (s *scripting) begin(function string) {
+	if s.run == nil {
+		s.run = &running{}
+	}
+	e := s.c.Engine
+	s.db = s.c.DB
+	s.run.function, s.run.call, s.run.since = function, s.c.Args, e.now()
+	s.run.wrote.Store(false)
+	if s.c.Session != nil {
+		s.c.Session.Scripted(s.c.Args, true)
+	}
+	e.busy.begin(s.run, time.Duration(e.Settings.Int("busy-reply-threshold"))*time.Millisecond)
+}
+
+// end is called when the script has run.
+func (s *scripting) end() error {
+	if !s.c.Engine.busy.end(s.run) {
+		s.run = nil // its alarm may still come
+	} else {
+		s.run.call = nil
+	}
+	if cap(s.w.Buf) > maxScratch {
+		s.w.Buf = nil
+	}
+	if s.c.DB != s.db { // what a script selects concerns itself alone
+		s.c.DB = s.db
+		if err := s.c.Tx.Select(s.db); err != nil {
+			return err
+		}
+	}
+	return s.err
+}
+
+// Call implements lua.Host.
+func (s *scripting) Call(args [][]byte, proto int) []byte {
+	c := s.c
+	s.w.Buf, s.w.Proto = s.w.Buf[:0], proto
+	outer, call, row, blockable, counts := c.W, c.Args, c.Row, c.blockable, c.looks.Counts
+	c.W, c.blockable, c.inScript = &s.w, false, true
+	if err := s.call(args); err != nil && s.err == nil {
+		s.err = err
+		s.w.Error("ERR " + err.Error())
+	}
+	c.W, c.Args, c.Row, c.blockable, c.looks.Counts, c.inScript = outer, call, row, blockable, counts, false
+	return s.w.Buf
+}
+
+// call runs a call and leaves its reply in w. An error is a failure.
+func (s *scripting) call(call engine.Call) error {
+	c := s.c
+	row := Commands.Lookup(call[0])
+	if row != nil && row.Subs != nil && len(call) > 1 {
+		row = row.sub(call[1])
+	}
+	if err := s.allows(row, call); err != nil {
+		return c.Engine.refuse(c, nil, 0, err, true)
+	}
+	if row.Flags&Write != 0 && !s.run.wrote.Load() {
+		s.run.wrote.Store(true)
+	}
+	if c.Session != nil {
+		c.Session.Scripted(call, false)
+	}
+	var err error
+	if row.Flags&Session != 0 {
+		err = s.selectDB(call)
+	} else {
+		c.Args, c.Row, c.looks.Counts = call, row, row.reads
+		err = row.Run(c)
+	}
+	c.Engine.Info.rows[row.index].calls.Add(1)
+	return c.Engine.refuse(c, row, 0, err, false)
+}
+
+// allows refuses what a script must not call, in the order of Redis's checks.
+func (s *scripting) allows(row *Command, call engine.Call) error {
+	switch {
+	case row == nil:
+		return errUnknownInScript
+	case !row.Fits(len(call)) || row.Subs != nil:
+		return errArityInScript
+	case row.Flags&NoScript != 0 || row.Flags&Session != 0 && row.Name != "select":
+		return errNotInScript
+	}
+	if s.c.Session != nil {
+		if text := s.c.Session.Refuses(call, true); text != "" {
+			return Refusal(text)
+		}
+	}
+	switch {
+	case s.readOnly && row.Flags&(Write|MayReplicate) != 0:
+		return errReadOnlyScript
+	case s.short && row.Flags&DenyOOM != 0 && !s.run.wrote.Load():
+		return ErrOutOfMemory
+	}
+	return nil
+}
+
+// selectDB is SELECT for the rest of the script.
+func (s *scripting) selectDB(call engine.Call) error {
+	n, ok := parseInt(call[1])
+	switch {
+	case !ok:
+		return ErrNotInteger
+	case n < 0 || n >= keyspace.Databases:
+		return Refusal("ERR DB index is out of range")
+	}
+	s.c.DB = int(n)
+	s.c.W.OK()
+	return s.c.Tx.Select(s.c.DB)
+}
+
+// Check implements lua.Host.
+func (s *scripting) Check() error {
+	switch {
+	case s.err != nil:
+		return s.err
+	case s.run.killed.Load() && s.run.function != "":
+		return errKilledFunction
+	case s.run.killed.Load():
+		return errKilled
+	case s.c.ctx.Err() != nil && !s.run.wrote.Load(): // half of what it does must not stay
+		s.err = context.Cause(s.c.ctx)
+		return s.err
+	}
+	return nil
+}
+
+// May implements lua.Host.
+func (s *scripting) May(args [][]byte) (bool, error) {
+	row, err := Commands.Find(args)
+	if row == nil {
+		return false, err
+	}
+	return s.c.Session == nil || s.c.Session.Refuses(args, false) == "", nil
+}
+
+// levels are those of redis.log.
+var levels = []slog.Level{slog.LevelDebug, slog.LevelDebug, slog.LevelInfo, slog.LevelWarn}
+
+// Log implements lua.Host.
+func (s *scripting) Log(level int, text string) { s.c.Engine.logScript(level, text) }
+
+func (e *Engine) logScript(level int, text string) {
+	e.log.Log(context.Background(), levels[min(max(level, 0), len(levels)-1)], text)
+}
