@@ -94,6 +94,21 @@ func TestAChangeOfRightsIsSeenByOpenSessions(t *testing.T) {
 	user.do("GET b; SET a 1", "$1 2 +OK")
 }
 
+func TestWhatStandsBehindAWaitIsCheckedAgain(t *testing.T) {
+	r := start(t, nil, Options{})
+	root, user := r.dial(), r.dial()
+	root.do("ACL SETUSER u on nopass +@all ~*", "+OK")
+	user.do("AUTH u x", "+OK")
+	r.block(user, "BLPOP l 0; SET a 1; GET a; CLIENT GETNAME; GET a")
+	root.do("ACL SETUSER u -set; RPUSH l x", "+OK :1")
+	user.do("", "*2 $1 l $1 x "+noCommand("set")+" $-1 $-1 $-1")
+	r.block(user, "BLPOP l 0; SET a 1; BLPOP l 0; GET a; PING")
+	root.do("ACL SETUSER u -get; RPUSH l x", "+OK :1")
+	user.do("", "*2 $1 l $1 x "+noCommand("set"))
+	root.do("RPUSH l y", ":1")
+	user.do("", "*2 $1 l $1 y "+noCommand("get")+" +PONG")
+}
+
 func TestWhatWasQueuedIsCheckedAgain(t *testing.T) {
 	root, user := pair(t)
 	root.do("ACL SETUSER u on nopass +@all ~*", "+OK")

@@ -35,6 +35,8 @@ type session struct {
 	out   resp.Writer
 	batch engine.Batch // the calls gathered since the last run; while waits, those from the one that waits on
 	later engine.Call  // a call of the session that comes after them
+
+	doubted []engine.Call // calls that were gathered behind one that waited, and may not be allowed any more
 	most  int          // of calls in a batch; follows the size of the replies
 	row   *command.Command
 
@@ -103,6 +105,9 @@ func (s *session) turn(now int64) (more bool) {
 	if s.over() {
 		s.forget(len(s.batch.Calls))
 	}
+	if s.users.Version() != s.usersAt {
+		s.doubt()
+	}
 	s.run() // what a call that waited has left behind
 	var last command.Last
 	for !s.waits && !s.over() {
@@ -146,8 +151,23 @@ func (s *session) turn(now int64) (more bool) {
 	return more || s.waits
 }
 
+// doubt lets calls that are gathered be judged once more, by the rights of now.
+func (s *session) doubt() {
+	if s.settle(); !s.plain {
+		s.doubted = append(s.doubted, s.batch.Calls...)
+		s.forget(len(s.batch.Calls))
+	}
+}
+
 // next returns the next call that is buffered.
 func (s *session) next() (call engine.Call, ok bool, err error) {
+	if len(s.doubted) > 0 {
+		call = s.doubted[0]
+		if s.doubted = s.doubted[1:]; len(s.doubted) == 0 {
+			s.doubted = nil
+		}
+		return call, true, nil
+	}
 	if s.later != nil {
 		call, s.later = s.later, nil
 		return call, true, nil
