@@ -20,7 +20,7 @@ func (s *jsonSettings) decode(L *lua.LState) int {
 	// After an error nobody clears them.
 	s.members = nil
 	v := d.value(d.next(), 1)
-	if t := d.next(); t.kind != tokenEnd {
+	if t := d.next(); t.kind != jsonEnd {
 		d.unexpected("the end", t)
 	}
 	L.Push(v)
@@ -48,40 +48,40 @@ type jsonDecoder struct {
 	members []jsonMember
 }
 
-type tokenKind uint8
+type jsonKind uint8
 
 const (
-	tokenObjectBegin tokenKind = iota
-	tokenObjectEnd
-	tokenArrayBegin
-	tokenArrayEnd
-	tokenString
-	tokenNumber
-	tokenBoolean
-	tokenNull
-	tokenColon
-	tokenComma
-	tokenEnd
-	tokenError
+	jsonObjectBegin jsonKind = iota
+	jsonObjectEnd
+	jsonArrayBegin
+	jsonArrayEnd
+	jsonString
+	jsonNumber
+	jsonBoolean
+	jsonNull
+	jsonColon
+	jsonComma
+	jsonEnd
+	jsonError
 )
 
-// tokenNames are the words that errors have for them.
-var tokenNames = [...]string{
-	tokenObjectBegin: "T_OBJ_BEGIN",
-	tokenObjectEnd:   "T_OBJ_END",
-	tokenArrayBegin:  "T_ARR_BEGIN",
-	tokenArrayEnd:    "T_ARR_END",
-	tokenString:      "T_STRING",
-	tokenNumber:      "T_NUMBER",
-	tokenBoolean:     "T_BOOLEAN",
-	tokenNull:        "T_NULL",
-	tokenColon:       "T_COLON",
-	tokenComma:       "T_COMMA",
-	tokenEnd:         "T_END",
+// jsonNames are the words that errors have for them.
+var jsonNames = [...]string{
+	jsonObjectBegin: "T_OBJ_BEGIN",
+	jsonObjectEnd:   "T_OBJ_END",
+	jsonArrayBegin:  "T_ARR_BEGIN",
+	jsonArrayEnd:    "T_ARR_END",
+	jsonString:      "T_STRING",
+	jsonNumber:      "T_NUMBER",
+	jsonBoolean:     "T_BOOLEAN",
+	jsonNull:        "T_NULL",
+	jsonColon:       "T_COLON",
+	jsonComma:       "T_COMMA",
+	jsonEnd:         "T_END",
 }
 
 type jsonToken struct {
-	kind   tokenKind
+	kind   jsonKind
 	at     int     // where it begins, or the error is
 	text   string  // of a string, and of an error
 	number float64 // of a number; 1 of true
@@ -89,8 +89,8 @@ type jsonToken struct {
 
 func (d *jsonDecoder) unexpected(want string, t jsonToken) {
 	found := t.text
-	if t.kind != tokenError {
-		found = tokenNames[t.kind]
+	if t.kind != jsonError {
+		found = jsonNames[t.kind]
 	}
 	raisef(d.L, "Expected %s but found %s at character %d", want, found, t.at+1)
 }
@@ -104,7 +104,7 @@ func (d *jsonDecoder) peek(ahead int) byte {
 }
 
 func (d *jsonDecoder) fail(text string) jsonToken {
-	return jsonToken{kind: tokenError, at: d.at, text: text}
+	return jsonToken{kind: jsonError, at: d.at, text: text}
 }
 
 // next reads a token. An error leaves the place at it.
@@ -117,19 +117,19 @@ func (d *jsonDecoder) next() jsonToken {
 	t := jsonToken{at: d.at}
 	switch c {
 	case '{':
-		t.kind = tokenObjectBegin
+		t.kind = jsonObjectBegin
 	case '}':
-		t.kind = tokenObjectEnd
+		t.kind = jsonObjectEnd
 	case '[':
-		t.kind = tokenArrayBegin
+		t.kind = jsonArrayBegin
 	case ']':
-		t.kind = tokenArrayEnd
+		t.kind = jsonArrayEnd
 	case ',':
-		t.kind = tokenComma
+		t.kind = jsonComma
 	case ':':
-		t.kind = tokenColon
+		t.kind = jsonColon
 	case 0:
-		t.kind = tokenEnd
+		t.kind = jsonEnd
 		return t
 	case '"':
 		return d.text()
@@ -151,13 +151,13 @@ func (d *jsonDecoder) word() jsonToken {
 	rest := d.data[d.at:]
 	switch {
 	case strings.HasPrefix(rest, "true"):
-		t.kind, t.number = tokenBoolean, 1
+		t.kind, t.number = jsonBoolean, 1
 		d.at += len("true")
 	case strings.HasPrefix(rest, "false"):
-		t.kind = tokenBoolean
+		t.kind = jsonBoolean
 		d.at += len("false")
 	case strings.HasPrefix(rest, "null"):
-		t.kind = tokenNull
+		t.kind = jsonNull
 		d.at += len("null")
 	case d.decodeInvalid == 1 && isInvalidNumber(rest):
 		return d.number()
@@ -184,14 +184,14 @@ func (d *jsonDecoder) number() jsonToken {
 	if n == 0 {
 		return d.fail("invalid number")
 	}
-	t := jsonToken{kind: tokenNumber, at: d.at, number: f}
+	t := jsonToken{kind: jsonNumber, at: d.at, number: f}
 	d.at += n
 	return t
 }
 
 // text reads a string. Without escapes in it, it is a part of the data.
 func (d *jsonDecoder) text() jsonToken {
-	t := jsonToken{kind: tokenString, at: d.at}
+	t := jsonToken{kind: jsonString, at: d.at}
 	d.at++
 	var b []byte
 	start := d.at
@@ -297,17 +297,17 @@ func appendCodepoint(b []byte, code int) []byte {
 // value reads the value that begins with a token. The stack is as deep as it would be in C, whose limit is ours.
 func (d *jsonDecoder) value(t jsonToken, stack int) lua.LValue {
 	switch t.kind {
-	case tokenString:
+	case jsonString:
 		return lua.LString(t.text)
-	case tokenNumber:
+	case jsonNumber:
 		return lua.LNumber(t.number)
-	case tokenBoolean:
+	case jsonBoolean:
 		return lua.LBool(t.number == 1)
-	case tokenNull:
+	case jsonNull:
 		return d.null
-	case tokenObjectBegin:
+	case jsonObjectBegin:
 		return d.object(stack)
-	case tokenArrayBegin:
+	case jsonArrayBegin:
 		return d.array(stack)
 	}
 	d.unexpected("value", t)
@@ -333,20 +333,20 @@ func (d *jsonDecoder) object(stack int) lua.LValue {
 	d.descend(stack + 3)
 	start := len(d.members)
 	t := d.next()
-	for first := true; t.kind != tokenObjectEnd || !first; first = false {
-		if t.kind != tokenString {
+	for first := true; t.kind != jsonObjectEnd || !first; first = false {
+		if t.kind != jsonString {
 			d.unexpected("object key string", t)
 		}
 		name := t.text
-		if t = d.next(); t.kind != tokenColon {
+		if t = d.next(); t.kind != jsonColon {
 			d.unexpected("colon", t)
 		}
 		v := d.value(d.next(), stack+2)
 		d.members = append(d.members, jsonMember{name, v})
-		if t = d.next(); t.kind == tokenObjectEnd {
+		if t = d.next(); t.kind == jsonObjectEnd {
 			break
 		}
-		if t.kind != tokenComma {
+		if t.kind != jsonComma {
 			d.unexpected("comma or object end", t)
 		}
 		t = d.next()
@@ -365,13 +365,13 @@ func (d *jsonDecoder) array(stack int) lua.LValue {
 	d.descend(stack + 2)
 	start := len(d.members)
 	t := d.next()
-	for first := true; t.kind != tokenArrayEnd || !first; first = false {
+	for first := true; t.kind != jsonArrayEnd || !first; first = false {
 		v := d.value(t, stack+1)
 		d.members = append(d.members, jsonMember{value: v})
-		if t = d.next(); t.kind == tokenArrayEnd {
+		if t = d.next(); t.kind == jsonArrayEnd {
 			break
 		}
-		if t.kind != tokenComma {
+		if t.kind != jsonComma {
 			d.unexpected("comma or array end", t)
 		}
 		t = d.next()

@@ -226,8 +226,8 @@ type unpacker struct {
 }
 
 // take takes n bytes from the data.
-func (u *unpacker) take(n int) string {
-	if len(u.data) < n {
+func (u *unpacker) take(n uint64) string {
+	if uint64(len(u.data)) < n {
 		raisef(u.L, "Missing bytes in input.")
 	}
 	b := u.data[:n]
@@ -236,7 +236,7 @@ func (u *unpacker) take(n int) string {
 }
 
 // uint takes an unsigned number of n bytes.
-func (u *unpacker) uint(n int) uint64 {
+func (u *unpacker) uint(n uint64) uint64 {
 	var v uint64
 	for _, c := range []byte(u.take(n)) {
 		v = v<<8 | uint64(c)
@@ -258,7 +258,7 @@ func (u *unpacker) value(stack int) lua.LValue {
 	case kind < 0xa0:
 		return u.array(uint64(kind&0xf), stack)
 	case kind < 0xc0:
-		return lua.LString(u.take(int(kind & 0x1f)))
+		return lua.LString(u.take(uint64(kind & 0x1f)))
 	}
 	switch kind {
 	case 0xc0:
@@ -283,7 +283,7 @@ func (u *unpacker) value(stack int) lua.LValue {
 	case 0xd3:
 		return lua.LNumber(int64(u.uint(8)))
 	case 0xd9, 0xda, 0xdb:
-		return lua.LString(u.take(int(u.uint(1 << (kind - 0xd9)))))
+		return lua.LString(u.take(u.uint(1 << (kind - 0xd9))))
 	case 0xdc, 0xdd:
 		return u.array(u.uint(2<<(kind-0xdc)), stack)
 	case 0xde, 0xdf:

@@ -115,6 +115,25 @@ func TestNumberStringReadsBack(t *testing.T) {
 	}
 }
 
+func TestNumbersInSourceMayBeLarge(t *testing.T) {
+	m := New(Options{})
+	for source, want := range map[string]string{
+		"1e400":                "inf",
+		"-1e400":               "-inf",
+		"0xffffffffffffffff":   "1.844674407371e+19",
+		"0x123456789abcdef01":  "2.0988295479421e+19",
+		"12345678901234567890": "1.2345678901235e+19",
+		"0x10":                 "16",
+		"010":                  "10",
+		"5e-324":               "4.9406564584125e-324",
+		"0.1":                  "0.1",
+	} {
+		if got := eval(t, m, &fake{}, "return tostring("+source+")"); got != fmt.Sprintf("$%d\r\n%s", len(want), want) {
+			t.Errorf("%s is %q instead of %s", source, got, want)
+		}
+	}
+}
+
 // object has ten fields of the kinds that are usual.
 const object = `{"id":12345,"name":"A name of some length","email":"someone@example.com","active":true,"score":98.75,` +
 	`"tags":["one","two","three"],"address":{"city":"Zürich","zip":8001},"created":1699999999,"note":null,"text":"a \"quoted\" word"}`

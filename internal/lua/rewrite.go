@@ -3,7 +3,11 @@
 
 package lua
 
-import "github.com/yuin/gopher-lua/ast"
+import (
+	"strconv"
+
+	"github.com/yuin/gopher-lua/ast"
+)
 
 // rewrite changes statements in place and returns them.
 func rewrite(stmts []ast.Stmt) []ast.Stmt {
@@ -83,6 +87,11 @@ func rewriteExpr(e ast.Expr) ast.Expr {
 		e.Expr = rewriteExpr(e.Expr)
 	case *ast.FunctionExpr:
 		rewrite(e.Stmts)
+	case *ast.NumberExpr:
+		// gopher-lua takes what is too large for no number at all.
+		if f, ok := readNumber(e.Value); ok {
+			e.Value = strconv.FormatFloat(f, 'g', -1, 64)
+		}
 	case *ast.StringConcatOpExpr:
 		return concatCall(e)
 	}
