@@ -230,6 +230,31 @@ func TestServeEndsWellOnATermSignal(t *testing.T) {
 	}
 }
 
+func TestServeSetsParametersAndEndsByShutdown(t *testing.T) {
+	dir := t.TempDir()
+	s := serveOn(t, 1, nil, "--set", "dir="+dir, "--set", "maxmemory=1gb", "--enable-debug-command", "local")
+	c := connect(t, "tcp", s.addresses[0])
+	c.expect("CONFIG GET maxmemory", "1) \"maxmemory\"\n2) \"1073741824\"")
+	c.expect("DEBUG POPULATE 3", "OK")
+	c.expect("DEBUG LOG hello", "OK")
+	if text := s.logged("a client says")["text"]; text != "hello" {
+		t.Errorf("the log has %q", text)
+	}
+	c.expect("SHUTDOWN FOO", "(error) ERR syntax error")
+	c.expect("SHUTDOWN ABORT", "(error) ERR No shutdown in progress.")
+	c.send("SHUTDOWN SAVE")
+	s.logged("stopped")
+	if _, err := c.r.ReadByte(); err != io.EOF {
+		t.Errorf("the connection of who ends the server ends with %v", err)
+	}
+	if err := s.cmd.Wait(); err != nil {
+		t.Errorf("ended with %v", err)
+	}
+	if info, err := os.Stat(filepath.Join(dir, "dump.rdb")); err != nil || info.Size() == 0 {
+		t.Errorf("the file of SHUTDOWN SAVE: %v, %v", info, err)
+	}
+}
+
 func TestServeWaitsForACommandUntilTheSecondSignal(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("no signals")
@@ -425,6 +450,13 @@ func TestWrongFlagsAndURLsAreErrorsThatTellWhat(t *testing.T) {
 		{"serve --tls-cert /nosuch --tls-key /nosuch", "load certificate and key: open /nosuch"},
 		{"serve --tls-cert x --tls-key x --tls-min-version 1.1", "--tls-min-version 1.1: it is 1.2 or 1.3"},
 		{"serve --listen tls:127.0.0.1:0", "--listen tls:… needs --tls-cert and --tls-key"},
+		{"serve --tls-client-ca x", "needs --tls-cert"},
+		{"serve --tls-cert /nosuch --tls-key /nosuch", "load --tls-cert"},
+		{"serve --listen 127.0.0.1:0 --set nosuch=1", "--set nosuch: there is no such parameter"},
+		{"serve --listen 127.0.0.1:0 --set maxmemory=x", "--set maxmemory: argument must be a memory value"},
+		{"serve --listen 127.0.0.1:0 --set maxmemory", "--set maxmemory: it takes name=value"},
+		{"serve --listen 127.0.0.1:0 --set port=5", "--set port: port follows from what the server listens on"},
+		{"serve --listen 127.0.0.1:0 --enable-debug-command maybe", "--enable-debug-command: argument(s) must be one of the following: no, yes, local"},
 		{"serve --log-level loud", "--log-level loud"},
 		{"serve --log-format xml", "--log-format xml"},
 		{"do --json --raw memory:// PING", "json raw"},

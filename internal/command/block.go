@@ -134,7 +134,8 @@ func (e *Engine) wait(ctx context.Context, c *Ctx, b *engine.Batch, a keyspace.A
 			return false, nil
 		}
 		if err = e.refuse(c, row, mark, err, false); err == nil {
-			e.took(c.Session, row, call, c.watch.end(e))
+			took := c.watch.end(e)
+			e.took(c.Session, row, call, took, c.watch.at)
 			c.handOver(tx)
 		}
 		return err == nil, err
@@ -152,10 +153,10 @@ func (e *Engine) wait(ctx context.Context, c *Ctx, b *engine.Batch, a keyspace.A
 	case err != nil:
 		return err
 	}
-	if err != nil {
-		e.took(c.Session, row, call, 0) // it has waited, and nothing else
-	}
 	b.Done++
 	c.watch.waited(e)
+	if err != nil {
+		e.took(c.Session, row, call, 0, c.watch.at) // it has waited, and nothing else
+	}
 	return nil
 }

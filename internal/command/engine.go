@@ -120,6 +120,7 @@ func (e *Engine) Waiting() int { return int(e.blocked.Load() + e.pauses.held.Loa
 func (e *Engine) Close() error {
 	e.busy.close()
 	e.pauses.end()
+	e.saves.end()
 	return e.store.Close()
 }
 
@@ -302,7 +303,7 @@ func (e *Engine) run(ctx context.Context, c *Ctx, b *engine.Batch, a keyspace.Ac
 			c.watch.shared++
 			c.watch.fresh = false
 		} else if took := c.watch.end(e); !c.rejected {
-			e.took(c.Session, row, b.Calls[b.Done], took)
+			e.took(c.Session, row, b.Calls[b.Done], took, c.watch.at)
 		}
 		b.Done++
 		if !b.Atomic {

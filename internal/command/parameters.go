@@ -113,7 +113,7 @@ func knownSettings() []Setting {
 		settings = append(settings, Setting{Name: f})
 	}
 	for _, f := range strings.Fields(`aclfile appenddirname:appendonlydir appendfilename:appendonly.aof bind
-		cluster-config-file:nodes.conf logfile pidfile syslog-ident:redis tls-auth-clients:yes tls-ca-cert-file
+		cluster-config-file:nodes.conf logfile pidfile syslog-ident:redis tls-ca-cert-file
 		tls-cert-file tls-key-file unixsocket unixsocketperm:0`) {
 		name, value, _ := strings.Cut(f, ":")
 		settings = append(settings, Setting{Name: name, Default: value, Immutable: true})

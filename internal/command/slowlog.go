@@ -53,8 +53,7 @@ type Client interface {
 }
 
 // slow notes a call that took long enough for somebody to be interested.
-func (e *Engine) slow(session engine.Session, row *Command, call engine.Call, took time.Duration) {
-	now := e.now().Unix()
+func (e *Engine) slow(session engine.Session, row *Command, call engine.Call, took time.Duration, now int64) {
 	if after := e.Settings.Int("slowlog-log-slower-than"); after >= 0 && took.Microseconds() >= after && row.Flags&SkipSlowlog == 0 {
 		entry := slowCall{at: now, took: took, words: slowWords(row, call)}
 		if o, ok := session.(Client); ok {

@@ -85,15 +85,15 @@ func (s *stopwatch) share(e *Engine) (each time.Duration, ok bool) {
 // waited forgets the time up to now: it was others' turn.
 func (s *stopwatch) waited(e *Engine) { s.at, s.fresh = e.now(), true }
 
-// took notes how long a call took.
-func (e *Engine) took(session engine.Session, row *Command, call engine.Call, took time.Duration) {
+// took notes how long a call took, and when it ended.
+func (e *Engine) took(session engine.Session, row *Command, call engine.Call, took time.Duration, end time.Time) {
 	weight := int64(1)
 	if row.brief && !e.watching.each.Load() {
 		weight = sampleEvery
 	}
 	e.Info.took(row, took, weight)
 	if int64(took) >= e.watching.least.Load() {
-		e.slow(session, row, call, took)
+		e.slow(session, row, call, took, end.Unix())
 	}
 }
 
@@ -124,6 +124,7 @@ func (i *Info) Begin(row *Command) time.Time {
 // End notes how long the call took.
 func (i *Info) End(session engine.Session, row *Command, call engine.Call, began time.Time) {
 	if !began.IsZero() {
-		i.engine.took(session, row, call, i.engine.now().Sub(began))
+		end := i.engine.now()
+		i.engine.took(session, row, call, end.Sub(began), end)
 	}
 }

@@ -38,6 +38,7 @@ func unusedSettings() []Setting {
 		{Name: "socket-mark-id", Kind: Int, Default: "0", Max: math.MaxUint32},
 		{Name: "syslog-facility", Kind: Enum, Default: "local0", Words: []string{"user", "local0", "local1", "local2", "local3", "local4",
 			"local5", "local6", "local7"}, Immutable: true},
+		{Name: "tls-auth-clients", Kind: Enum, Default: "yes", Words: []string{"no", "yes", "optional"}},
 		{Name: "tls-session-cache-size", Kind: Int, Default: "20480", Max: maxInt},
 		{Name: "tls-session-cache-timeout", Kind: Int, Default: "300", Max: maxInt},
 	}
