@@ -450,8 +450,6 @@ func TestWrongFlagsAndURLsAreErrorsThatTellWhat(t *testing.T) {
 		{"serve --tls-cert /nosuch --tls-key /nosuch", "load certificate and key: open /nosuch"},
 		{"serve --tls-cert x --tls-key x --tls-min-version 1.1", "--tls-min-version 1.1: it is 1.2 or 1.3"},
 		{"serve --listen tls:127.0.0.1:0", "--listen tls:… needs --tls-cert and --tls-key"},
-		{"serve --tls-client-ca x", "needs --tls-cert"},
-		{"serve --tls-cert /nosuch --tls-key /nosuch", "load --tls-cert"},
 		{"serve --listen 127.0.0.1:0 --set nosuch=1", "--set nosuch: there is no such parameter"},
 		{"serve --listen 127.0.0.1:0 --set maxmemory=x", "--set maxmemory: argument must be a memory value"},
 		{"serve --listen 127.0.0.1:0 --set maxmemory", "--set maxmemory: it takes name=value"},
