@@ -20,6 +20,7 @@ var said = []string{
 	"XREADGROUP GROUP g c BLOCK 1 STREAMS none >", "CLIENT ID", "CLIENT NOSUCH", "CLIENT SETNAME 'a b'", "CLIENT TRACKING ON", "CLIENT TRACKING OFF", "CLIENT CACHING YES", "CLIENT REPLY",
 	"CLIENT REPLY MAYBE", "CLIENT KILL ID 0", "CONFIG SET nosuch 1", "CONFIG GET x*", "SELECT 0", "SELECT 99", "PUBLISH c m", "PUBSUB NUMPAT", "OBJECT HELP", "WATCH k", "UNWATCH",
 	"EXEC", "DISCARD", "COMMAND COUNT", "INFO nosuch", "WAIT 0 0", "AUTH a b c", "HELLO 9", "HELLO 3 SETNAME", "RANDOMKEY", "FLUSHALL", "DBSIZE x",
+	"ACL SETUSER u on nopass +@all -get resetkeys ~l &*", "ACL SETUSER u -incr ~k", "ACL SETUSER u nosuch", "AUTH u x", "AUTH default x", "AUTH u", "ACL WHOAMI", "ACL LOG 1", "ACL CAT nosuch",
 }
 
 // utterance is what a client sends, and whether replies are on before it: the calls of one kind have none.
