@@ -82,9 +82,22 @@ func stringArg(L *lua.LState, n int) string {
 	return ""
 }
 
-// checkInt is numberArg, cut to an integer as C does it.
+// checkInt returns argument n as a C int: cut to an integer, and to its lower 32 bits.
 func checkInt(L *lua.LState, n int) int {
+	return int(int32(truncate(numberArg(L, n))))
+}
+
+// checkInteger is checkInt for 64 bits.
+func checkInteger(L *lua.LState, n int) int {
 	return int(truncate(numberArg(L, n)))
+}
+
+// optInteger is checkInteger with a default for nil and nothing.
+func optInteger(L *lua.LState, n, otherwise int) int {
+	if L.Get(n) == lua.LNil {
+		return otherwise
+	}
+	return checkInteger(L, n)
 }
 
 // optInt is checkInt with a default for nil and nothing.

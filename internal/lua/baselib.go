@@ -17,18 +17,15 @@ func (s *state) openBase() {
 		"collectgarbage": s.collectGarbage,
 		"error":          s.baseError,
 		"gcinfo":         func(L *lua.LState) int { L.Push(lua.LNumber(heap() / 1024)); return 1 },
-		"getfenv":        s.getfenv,
 		"getmetatable":   s.getmetatable,
 		"load":           s.load51,
 		"loadstring":     s.loadstring,
-		"newproxy":       s.newproxy,
 		"next":           s.next,
 		"pcall":          s.pcall,
 		"rawequal":       s.rawequal,
 		"rawget":         s.rawget,
 		"rawset":         s.rawset,
 		"select":         s.baseSelect,
-		"setfenv":        s.setfenv,
 		"setmetatable":   s.setmetatable,
 		"tonumber":       baseTonumber,
 		"tostring":       baseTostring,
@@ -77,7 +74,7 @@ func (s *state) baseAssert(L *lua.LState) int {
 		if L.Get(2) != lua.LNil {
 			text = stringArg(L, 2)
 		}
-		L.Error(lua.LString(text), 0)
+		raise(L, text)
 	}
 	return L.GetTop()
 }
@@ -100,6 +97,9 @@ func isStringOrNumber(v lua.LValue) bool {
 // rethrow, what ends a script is not caught.
 func (s *state) try(L *lua.LState, nargs int, handler lua.LValue, rethrow bool) (value lua.LValue, ok bool) {
 	base := registerTop(L) - nargs - 1
+	if fn := L.Get(-nargs - 1); fn.Type() != lua.LTFunction && metaField(L, fn, "__call").Type() != lua.LTFunction {
+		return lua.LString("attempt to call a " + fn.Type().String() + " value"), false
+	}
 	before := hasErrorFunc(L)
 	failed := false
 	onError := L.NewFunction(func(L *lua.LState) int {
@@ -136,7 +136,9 @@ func (s *state) try(L *lua.LState, nargs int, handler lua.LValue, rethrow bool) 
 }
 
 func (s *state) pcall(L *lua.LState) int {
-	checkAny(L, 1)
+	if L.GetTop() == 0 {
+		return 0
+	}
 	L.Insert(lua.LTrue, 1)
 	value, ok := s.try(L, L.GetTop()-2, nil, true)
 	if ok {
@@ -190,56 +192,12 @@ func (s *state) collectGarbage(L *lua.LState) int {
 	return 1
 }
 
-// functionOf is what getfenv and setfenv mean by their first argument: a function, or how far up the stack it is. It is nil for 0.
-func functionOf(L *lua.LState, optional bool) *lua.LFunction {
-	if fn, ok := L.Get(1).(*lua.LFunction); ok {
-		return fn
-	}
-	level := 1
-	if !optional || L.Get(1) != lua.LNil {
-		level = checkInt(L, 1)
-	}
-	if level < 0 {
-		argError(L, 1, "level must be non-negative")
-	}
-	if level == 0 {
-		return nil
-	}
-	f, ok := frameAt(L, level)
-	if !ok {
-		argError(L, 1, "invalid level")
-	}
-	return f.fn
-}
-
-func (s *state) getfenv(L *lua.LState) int {
-	fn := functionOf(L, true)
-	switch {
-	case fn == nil || fn.IsG:
-		L.Push(L.Env)
-	default:
-		L.Push(fn.Env)
-	}
-	return 1
-}
-
-func (s *state) setfenv(L *lua.LState) int {
-	env := checkTable(L, 2)
-	fn := functionOf(L, false)
-	if fn == nil {
-		L.Env = env
-		return 0
-	}
-	if fn.IsG {
-		raise(L, "'setfenv' cannot change environment of given object")
-	}
-	fn.Env = env
-	L.Push(fn)
-	return 1
-}
-
 func (s *state) getmetatable(L *lua.LState) int {
 	v := checkAny(L, 1)
+	if v.Type() == lua.LTString {
+		L.Push(s.stringMeta)
+		return 1
+	}
 	if t, ok := v.(*lua.LTable); ok {
 		if _, ok := s.readonly[t]; ok {
 			L.Push(s.metatableOf(t))
@@ -293,7 +251,9 @@ func (s *state) load51(L *lua.LState) int {
 			break
 		}
 		if !isStringOrNumber(piece) {
-			raise(L, "reader function must return a string")
+			L.Push(lua.LNil)
+			L.Push(lua.LString(position(L, 1) + "reader function must return a string"))
+			return 2
 		}
 		text := s.toString(piece)
 		if text == "" {
@@ -323,11 +283,10 @@ func (s *state) loaded(L *lua.LState, source, name string) int {
 		L.Push(lua.LString(err.Error()))
 		return 2
 	}
-	fn := s.instantiate(L, c)
-	if env, ok := lua.LValue(L.Env).(*lua.LTable); ok {
-		fn.Env = env
+	if len(s.sources) < maxFunctions {
+		s.sources[chunkName(name)] = name
 	}
-	L.Push(fn)
+	L.Push(s.instantiate(L, c))
 	return 1
 }
 
@@ -359,23 +318,6 @@ func chunkName(name string) string {
 		return `[string "` + line + `..."]`
 	}
 	return `[string "` + line + `"]`
-}
-
-func (s *state) newproxy(L *lua.LState) int {
-	u := L.NewUserData()
-	switch v := L.Get(1).(type) {
-	case *lua.LUserData:
-		u.Metatable = v.Metatable
-	case lua.LBool:
-		if v {
-			u.Metatable = L.CreateTable(0, 0)
-		}
-	case *lua.LNilType:
-	default:
-		argError(L, 1, "boolean or proxy expected")
-	}
-	L.Push(u)
-	return 1
 }
 
 func (s *state) next(L *lua.LState) int {
@@ -526,6 +468,14 @@ func (s *state) concatenate(L *lua.LState) int {
 		L.Pop(1)
 	}
 	L.Push(right)
+	return 1
+}
+
+// numericBound makes a number of a bound of a loop that is a string of one.
+func numericBound(L *lua.LState) int {
+	if f, ok := asNumber(L.Get(1)); ok {
+		L.Push(lua.LNumber(f))
+	}
 	return 1
 }
 

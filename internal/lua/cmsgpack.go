@@ -171,13 +171,13 @@ func (p *packer) head(fixed, counted byte, n int) {
 func msgUnpack(L *lua.LState) int { return unpackFrom(L, stringArg(L, 1), 0, 0) }
 
 func msgUnpackOne(L *lua.LState) int {
-	offset := optInt(L, 2, 0)
+	offset := optInteger(L, 2, 0)
 	return unpackFrom(L, stringArg(L, 1), 1, offset)
 }
 
 func msgUnpackLimit(L *lua.LState) int {
-	limit := checkInt(L, 2)
-	offset := optInt(L, 3, 0)
+	limit := checkInteger(L, 2)
+	offset := optInteger(L, 3, 0)
 	return unpackFrom(L, stringArg(L, 1), limit, offset)
 }
 

@@ -7,17 +7,20 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/ast"
-	"github.com/yuin/gopher-lua/parse"
 )
 
-// chunk is compiled source. Its code, run once in a state with the state's concatenation as argument, returns the function that the
+// chunk is compiled source. Its code, run once in a state with the state's own functions as arguments, returns the function that the
 // source is the body of.
 type chunk struct {
 	proto *lua.FunctionProto
 }
 
-// concatName is the local variable that `..` calls. No script can have a name with brackets.
-const concatName = "(concat)"
+// The local variables around every chunk: what `..` calls, and what makes numbers of the bounds of loops. No script can have a name with
+// brackets.
+const (
+	concatName  = "(concat)"
+	numericName = "(numeric)"
+)
 
 // syntaxError is an error of the compiler, in Lua's words.
 type syntaxError string
@@ -26,22 +29,15 @@ func (e syntaxError) Error() string { return string(e) }
 
 // compile turns source into code. name is what stands before the line in messages.
 func compile(source, name string) (*chunk, error) {
-	body, err := parse.Parse(strings.NewReader(source), name)
+	body, dots, err := parse(source, name)
 	if err != nil {
-		return nil, syntaxError(strings.TrimSpace(err.Error()))
+		return nil, err
 	}
-	body = rewrite(body)
-	inner := &ast.FunctionExpr{ParList: &ast.ParList{HasVargs: true}, Stmts: body}
-	last := 1
-	if len(body) > 0 {
-		last = body[len(body)-1].LastLine()
-	}
-	inner.SetLine(0)
-	inner.SetLastLine(last)
-	local := &ast.LocalAssignStmt{Names: []string{concatName}, Exprs: []ast.Expr{&ast.Comma3Expr{}}}
-	proto, err := lua.Compile([]ast.Stmt{local, &ast.ReturnStmt{Exprs: []ast.Expr{inner}}}, name)
+	inner := at(&ast.FunctionExpr{ParList: &ast.ParList{HasVargs: dots}, Stmts: body}, 0, 1+strings.Count(source, "\n"))
+	local := at(&ast.LocalAssignStmt{Names: []string{concatName, numericName}, Exprs: []ast.Expr{at(&ast.Comma3Expr{}, 1, 1)}}, 1, 1)
+	proto, err := lua.Compile([]ast.Stmt{local, at(&ast.ReturnStmt{Exprs: []ast.Expr{inner}}, 1, 1)}, name)
 	if err != nil {
-		return nil, syntaxError(strings.TrimSpace(err.Error()))
+		return nil, syntaxError(name + ":1: function or expression too complex")
 	}
 	return &chunk{proto: proto}, nil
 }

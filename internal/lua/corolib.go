@@ -90,7 +90,7 @@ func (s *state) resume(L, th *lua.LState, args []lua.LValue) (n int, failure lua
 	fn, fresh := s.bodies[th]
 	switch status := s.statusOf(L, th); {
 	case status != "suspended":
-		return 0, lua.LString("cannot resume " + strings.Replace(status, "running", "non-suspended", 1) + " coroutine")
+		return 0, lua.LString("cannot resume " + status + " coroutine")
 	case s.meter.depth >= maxResumes:
 		return 0, lua.LString("C stack overflow")
 	}

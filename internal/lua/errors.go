@@ -208,11 +208,10 @@ func calledName(f frame) (kind, name string) {
 
 // objectName tells what a register holds just before an instruction: a local, global, field, method or upvalue.
 func objectName(fn *lua.LFunction, reg, pc int) (kind, name string) {
-	if name, ok := fn.LocalName(reg+1, pc); ok {
-		if strings.HasPrefix(name, "(") {
-			return "", ""
+	if name := localName(fn.Proto, reg, pc); name != "" {
+		if !strings.HasPrefix(name, "(") {
+			return "local", name
 		}
-		return "local", name
 	}
 	p := fn.Proto
 	at := setter(p, reg, pc)
@@ -242,6 +241,22 @@ func objectName(fn *lua.LFunction, reg, pc int) (kind, name string) {
 		return "method", operandName(p, c)
 	}
 	return "", ""
+}
+
+// localName is the local variable that a register holds at an instruction, or nothing.
+func localName(p *lua.FunctionProto, reg, pc int) string {
+	for _, l := range p.DbgLocals {
+		if l.StartPc > pc {
+			break
+		}
+		if pc < l.EndPc {
+			if reg == 0 {
+				return l.Name
+			}
+			reg--
+		}
+	}
+	return ""
 }
 
 // operandName is the string that an operand is, if it is a constant one.
@@ -320,7 +335,7 @@ func (s *state) openHandlers() {
 			if ok {
 				source := "=[C]"
 				if !f.fn.IsG {
-					source = "@" + f.fn.Proto.SourceName
+					source = s.source(f.fn.Proto.SourceName)
 				}
 				t.RawSetString("source", lua.LString(source))
 				t.RawSetString("line", lua.LNumber(f.line()))
@@ -329,6 +344,14 @@ func (s *state) openHandlers() {
 		L.Push(t)
 		return 1
 	})
+}
+
+// source is what the debugger calls a chunk.
+func (s *state) source(name string) string {
+	if source, ok := s.sources[name]; ok {
+		return source
+	}
+	return "@" + name
 }
 
 // display is tostring for a value that is raised.

@@ -6,6 +6,7 @@ import (
 	"crypto/sha1"
 	"encoding/hex"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redbud-go/redbud/internal/resp"
@@ -61,7 +62,8 @@ type Options struct {
 // Machine holds pooled states. It is safe for concurrent use.
 type Machine struct {
 	options Options
-	started time.Time // what os.clock counts from
+	started time.Time     // what os.clock counts from
+	rand    atomic.Uint64 // where the last script left the random numbers
 
 	mu   sync.Mutex // guards idle
 	idle []*state   // at most maxIdle
@@ -81,7 +83,9 @@ func New(o Options) *Machine {
 	if o.Version == "" {
 		o.Version = "7.2.0"
 	}
-	return &Machine{options: o, started: time.Now()}
+	m := &Machine{options: o, started: time.Now()}
+	m.rand.Store(uint64(firstRandom))
+	return m
 }
 
 // Script is a compiled chunk of EVAL. It is immutable; many may run it at once.

@@ -24,7 +24,7 @@ func (s *state) mathTable() *lua.LTable {
 			return 1
 		}))
 	}
-	for name, fn := range map[string]func(x, y float64) float64{"atan2": math.Atan2, "fmod": math.Mod, "mod": math.Mod, "pow": math.Pow} {
+	for name, fn := range map[string]func(x, y float64) float64{"atan2": math.Atan2, "fmod": fmod, "mod": fmod, "pow": math.Pow} {
 		t.RawSetString(name, s.L.NewFunction(func(L *lua.LState) int {
 			x := numberArg(L, 1)
 			L.Push(lua.LNumber(fn(x, numberArg(L, 2))))
@@ -39,6 +39,15 @@ func (s *state) mathTable() *lua.LTable {
 	t.RawSetString("pi", lua.LNumber(math.Pi))
 	t.RawSetString("huge", lua.LNumber(math.Inf(1)))
 	return t
+}
+
+// fmod is C's, whose results that are not a number have the sign that processors give them.
+func fmod(x, y float64) float64 {
+	f := math.Mod(x, y)
+	if math.IsNaN(f) && !math.IsNaN(x) && !math.IsNaN(y) {
+		return math.Copysign(f, -1)
+	}
+	return f
 }
 
 func mathFrexp(L *lua.LState) int {

@@ -371,7 +371,7 @@ func (m *matcher) push(s, e int, whole bool) int {
 // find is string.find and string.match.
 func (s *state) find(L *lua.LState, find bool) int {
 	subject, pattern := stringArg(L, 1), stringArg(L, 2)
-	start := optInt(L, 3, 1)
+	start := optInteger(L, 3, 1)
 	if start < 0 {
 		if start += len(subject) + 1; start < 0 {
 			start = 0

@@ -1,7 +1,10 @@
-// The random numbers of scripts: the generator of drand48 (48 bits, multiplier 0x5DEECE66D, increment 11), the same everywhere and for
-// every run.
+// The random numbers of scripts: the generator of drand48 (48 bits, multiplier 0x5DEECE66D, increment 11), the same everywhere. A
+// script goes on where the last one stopped.
 
 package lua
+
+// firstRandom is the generator before anybody has seeded it.
+const firstRandom rand48 = 0x1234ABCD330E
 
 // rand48 is a generator. Its zero value must be seeded.
 type rand48 uint64

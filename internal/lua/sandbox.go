@@ -13,6 +13,7 @@ func (s *state) openGlobals() {
 	L.Env = s.globals
 	s.openHandlers()
 	s.concat = L.NewFunction(s.concatenate)
+	s.numeric = L.NewFunction(numericBound)
 	s.openBase()
 	s.cjson = openCjson(L)
 
@@ -37,16 +38,23 @@ func (s *state) openGlobals() {
 		os.RawSetString("clock", L.NewFunction(s.clock))
 		s.globals.RawSetString("os", s.protect(os))
 	}
+	if !s.library {
+		s.globals.RawSetString("__redis__err__handler", s.onError)
+	}
 	redis := s.redisTable()
 	s.globals.RawSetString("redis", s.protect(redis))
 
 	// Strings have their functions as methods.
 	meta := L.CreateTable(0, 1)
 	meta.RawSetString("__index", s.globals.RawGetString("string"))
-	L.SetMetatable(lua.LString(""), s.protect(meta))
+	L.SetMetatable(lua.LString(""), meta)
+	s.stringMeta = s.protect(meta)
 
 	s.missing = L.CreateTable(0, 1)
 	s.missing.RawSetString("__index", L.NewFunction(func(L *lua.LState) int {
+		if !isStringOrNumber(L.Get(2)) {
+			raise(L, "Second argument to luaProtectedTableError must be a string or number")
+		}
 		raise(L, "Script attempted to access nonexistent global variable '"+s.keyText(L.Get(2))+"'")
 		return 0
 	}))

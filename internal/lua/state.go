@@ -24,17 +24,20 @@ type state struct {
 	L       *lua.LState
 	meter   meter
 
-	globals  *lua.LTable                 // where the global variables are
-	env      *lua.LTable                 // what scripts see of them
-	envMeta  *lua.LTable                 // the metatable of env
-	loadEnv  *lua.LTable                 // what a library's code sees instead, while it is loaded
-	missing  *lua.LTable                 // a metatable that raises for a field that is not there
-	readonly map[*lua.LTable]*lua.LTable // from what scripts see of a table to the table
-	cjson    *lua.LTable
-	concat   *lua.LFunction
-	onError  *lua.LFunction // the handler of a run
+	globals    *lua.LTable                 // where the global variables are
+	env        *lua.LTable                 // what scripts see of them
+	envMeta    *lua.LTable                 // the metatable of env
+	loadEnv    *lua.LTable                 // what a library's code sees instead, while it is loaded
+	missing    *lua.LTable                 // a metatable that raises for a field that is not there
+	readonly   map[*lua.LTable]*lua.LTable // from what scripts see of a table to the table
+	stringMeta *lua.LTable                 // what scripts see of the metatable of strings
+	cjson      *lua.LTable
+	concat     *lua.LFunction
+	numeric    *lua.LFunction
+	onError    *lua.LFunction // the handler of a run
 
 	functions map[*chunk]*lua.LFunction      // at most maxFunctions
+	sources   map[string]string              // what loadstring was told to call source, by what messages call it
 	bodies    map[*lua.LState]*lua.LFunction // of coroutines that have not started
 
 	run   *Run   // nil between runs
@@ -48,7 +51,7 @@ type state struct {
 
 // newState makes a sandbox, of EVAL or of libraries.
 func newState(m *Machine, library bool) *state {
-	s := &state{machine: m, library: library, functions: make(map[*chunk]*lua.LFunction), readonly: make(map[*lua.LTable]*lua.LTable), bodies: make(map[*lua.LState]*lua.LFunction)}
+	s := &state{machine: m, library: library, functions: make(map[*chunk]*lua.LFunction), readonly: make(map[*lua.LTable]*lua.LTable), sources: make(map[string]string), bodies: make(map[*lua.LState]*lua.LFunction)}
 	s.L = lua.NewState(lua.Options{
 		SkipOpenLibs:        true,
 		MinimizeStackMemory: true,
@@ -66,8 +69,13 @@ func newState(m *Machine, library bool) *state {
 // begin prepares for a run. name is what error messages call the script.
 func (s *state) begin(r *Run, name string) {
 	s.run, s.name, s.proto = r, name, 2
-	s.L.Env = s.env
-	s.rand.seed(0)
+	s.rand = rand48(s.machine.rand.Load())
+	if len(s.sources) > 0 {
+		clear(s.sources)
+	}
+	if len(s.bodies) > 0 && !s.library {
+		clear(s.bodies)
+	}
 	s.meter.reset()
 	resetCjson(s.cjson)
 }
@@ -106,7 +114,8 @@ func (s *state) instantiate(L *lua.LState, c *chunk) *lua.LFunction {
 	outer.Env = s.env
 	L.Push(outer)
 	L.Push(s.concat)
-	L.Call(1, 1)
+	L.Push(s.numeric)
+	L.Call(2, 1)
 	fn, _ := L.Get(-1).(*lua.LFunction)
 	L.Pop(1)
 	return fn
@@ -116,7 +125,6 @@ func (s *state) instantiate(L *lua.LState, c *chunk) *lua.LFunction {
 func (s *state) call(fn *lua.LFunction, nargs int) bool {
 	L := s.L
 	L.Insert(fn, L.GetTop()-nargs+1)
-	fn.Env = s.env
 	setHasErrorFunc(L, true)
 	err := L.PCall(nargs, 1, s.onError)
 	r := s.run
@@ -128,6 +136,7 @@ func (s *state) call(fn *lua.LFunction, nargs int) bool {
 		s.replyError(err)
 	}
 	s.run = nil
+	s.machine.rand.Store(uint64(s.rand))
 	if cap(s.bytes) > 1<<16 {
 		s.bytes = nil
 	}

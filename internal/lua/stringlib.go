@@ -15,7 +15,7 @@ func (s *state) stringFunctions() map[string]lua.LGFunction {
 		"dump":    stringDump,
 		"find":    func(L *lua.LState) int { return s.find(L, true) },
 		"format":  stringFormat,
-		"gfind":   s.stringGfind,
+		"gfind":   s.gmatch,
 		"gmatch":  s.gmatch,
 		"gsub":    s.gsub,
 		"len":     stringLen,
@@ -38,8 +38,8 @@ func bound(i, length int) int {
 
 func stringByte(L *lua.LState) int {
 	text := stringArg(L, 1)
-	from := bound(optInt(L, 2, 1), len(text))
-	to := bound(optInt(L, 3, from), len(text))
+	from := bound(optInteger(L, 2, 1), len(text))
+	to := bound(optInteger(L, 3, from), len(text))
 	from, to = max(from, 1), min(to, len(text))
 	if from > to {
 		return 0
@@ -69,11 +69,6 @@ func stringChar(L *lua.LState) int {
 func stringDump(L *lua.LState) int {
 	checkFunction(L, 1)
 	raise(L, "unable to dump given function")
-	return 0
-}
-
-func (s *state) stringGfind(L *lua.LState) int {
-	raise(L, "'string.gfind' was renamed to 'string.gmatch'")
 	return 0
 }
 
@@ -125,8 +120,8 @@ func (s *state) stringReverse(L *lua.LState) int {
 
 func stringSub(L *lua.LState) int {
 	text := stringArg(L, 1)
-	from := bound(checkInt(L, 2), len(text))
-	to := bound(optInt(L, 3, -1), len(text))
+	from := bound(checkInteger(L, 2), len(text))
+	to := bound(optInteger(L, 3, -1), len(text))
 	from, to = max(from, 1), min(to, len(text))
 	if from > to {
 		L.Push(lua.LString(""))

@@ -185,7 +185,7 @@ func structUnpack(L *lua.LState) int {
 	l := newLayout(L)
 	data := stringArg(L, 2)
 	have := uint64(len(data))
-	at := uint64(optInt(L, 3, 1))
+	at := uint64(optInteger(L, 3, 1))
 	if at == 0 {
 		argError(L, 3, "offset must be 1 or greater")
 	}

@@ -133,10 +133,10 @@ func (s *state) tableRemove(L *lua.LState) int {
 	t := checkTable(L, 1)
 	end := t.Len()
 	at := optInt(L, 2, end)
-	s.writable(L, t)
 	if at < 1 || at > end {
 		return 0
 	}
+	s.writable(L, t)
 	v := t.RawGet(lua.LNumber(at))
 	s.meter.spend((end - at) / 16)
 	for i := at; i < end; i++ {
@@ -155,7 +155,9 @@ func (s *state) tableSort(L *lua.LState) int {
 	if L.Get(2) != lua.LNil {
 		less = checkFunction(L, 2)
 	}
-	s.writable(L, t)
+	if n > 1 {
+		s.writable(L, t)
+	}
 	o := &order{state: s, L: L, t: t, less: less}
 	o.sort(1, n)
 	return 0
@@ -205,9 +207,9 @@ func (o *order) natural(a, b lua.LValue) bool {
 	}
 	one, other := a.Type().String(), b.Type().String()
 	if one == other {
-		raise(o.L, "attempt to compare two "+one+" values")
+		raisePlain(o.L, "attempt to compare two "+one+" values")
 	}
-	raise(o.L, "attempt to compare "+one+" with "+other)
+	raisePlain(o.L, "attempt to compare "+one+" with "+other)
 	return false
 }
 
