@@ -62,7 +62,8 @@ func (s *jsonSettings) reset() {
 	}
 }
 
-// openCjson makes the table that is cjson in scripts.
+// openCjson makes the table that is cjson in scripts. The members of an object are written in the order in which they
+// came into the table; in Redis they come in that of Lua's hash table.
 //
 // In Redis the settings (encode_max_depth and so on) are kept for ever, for all scripts. Here resetCjson forgets them
 // before a state goes from one script to the next: which state a script gets is chance, and so would be its results.

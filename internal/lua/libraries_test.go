@@ -3,6 +3,7 @@ package lua
 import (
 	"fmt"
 	"math"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -112,6 +113,26 @@ func TestNumberStringReadsBack(t *testing.T) {
 		if got, ok := readNumber(s); !ok || got != f {
 			t.Errorf("%v became %q and that %v", f, s, got)
 		}
+	}
+}
+
+func TestDecodingMoreThanMemoryAllowsEndsTheScript(t *testing.T) {
+	m := New(Options{Memory: 32 << 20})
+	for _, call := range []string{
+		`cjson.decode("[" .. string.rep('{"a":[]},', 2^19) .. "0]")`,
+		`cmsgpack.unpack("\221\0\8\0\0" .. string.rep("\129\161a\144", 2^19))`,
+		`cmsgpack.unpack(string.rep("\129\206\0\63\255\255\1", 4))`,
+		`coroutine.wrap(function() return cjson.decode("[" .. string.rep('{"a":[]},', 2^19) .. "0]") end)()`,
+	} {
+		// What an earlier script left would count as there from the start.
+		runtime.GC()
+		got := eval(t, m, &fake{}, "local ok, err = pcall(function() return "+call+" end) return 'caught'")
+		if !strings.HasPrefix(got, "-ERR not enough memory") {
+			t.Errorf("%s: %.200q", call, got)
+		}
+	}
+	if got, want := eval(t, m, &fake{}, `return #cjson.decode("[" .. string.rep('{"a":[]},', 2^9) .. "0]")`), ":513"; got != want {
+		t.Errorf("afterwards: %.200q", got)
 	}
 }
 
