@@ -170,7 +170,7 @@ func (r *Rights) Line(terse bool) string {
 	for i, s := range r.selectors {
 		line := s.line(terse)
 		if i > 0 {
-			line = "(" + line + ")"
+			line = quoted(line)
 		}
 		words = append(words, line)
 	}

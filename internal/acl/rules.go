@@ -103,13 +103,13 @@ func (d *draft) apply(rule string) error {
 	if rule == "" {
 		return nil
 	}
-	if flag := flags[strings.ToLower(rule)]; flag != nil {
+	if flag := flags[lower(rule)]; flag != nil {
 		flag(d)
 		return nil
 	}
 	switch rule[0] {
 	case '>':
-		d.addPassword(sha256.Sum256(bytesOf(rule[1:])))
+		d.addPassword(sha256.Sum256([]byte(rule[1:])))
 		return nil
 	case '#':
 		sum, ok := parseDigest(rule[1:])
@@ -119,7 +119,7 @@ func (d *draft) apply(rule string) error {
 		d.addPassword(sum)
 		return nil
 	case '<':
-		return d.removePassword(sha256.Sum256(bytesOf(rule[1:])))
+		return d.removePassword(sha256.Sum256([]byte(rule[1:])))
 	case '!':
 		sum, ok := parseDigest(rule[1:])
 		if !ok {
@@ -178,14 +178,14 @@ func parseDigest(text string) (sum digest, ok bool) {
 	if len(text) != hex.EncodedLen(len(sum)) || strings.ToLower(text) != text {
 		return sum, false
 	}
-	_, err := hex.Decode(sum[:], bytesOf(text))
+	_, err := hex.Decode(sum[:], []byte(text))
 	return sum, err == nil
 }
 
 // addSelector adds a selector with the rules in text, which are quoted as words of redis-cli are. Rules that cannot be told
 // apart make, as in Redis, one that allows nothing.
 func (d *draft) addSelector(text string) error {
-	words, _ := resp.SplitWords(bytesOf(text))
+	words, _ := resp.SplitWords([]byte(text))
 	l := d.add(newSelector(d.allChannels))
 	for _, w := range words {
 		if err := l.apply(string(w)); err != nil {
@@ -197,7 +197,7 @@ func (d *draft) addSelector(text string) error {
 
 // apply applies a rule on what the selector allows.
 func (l *draftLists) apply(rule string) error {
-	switch low := strings.ToLower(rule); {
+	switch low := lower(rule); {
 	case rule == "":
 		return errSyntax
 	case low == "allkeys" || rule == "~*":
@@ -295,9 +295,9 @@ func (l *draftLists) setCommands(name string, allow bool) error {
 		return nil
 	}
 	at := strings.LastIndexByte(name, '|')
-	row := command.Commands.Named(bytesOf(name))
+	row := command.Commands.Named([]byte(name))
 	if at >= 0 && allow {
-		container := command.Commands.Named(bytesOf(name[:at]))
+		container := command.Commands.Named([]byte(name[:at]))
 		switch {
 		case container == nil && !elsewhere(name):
 			return errUnknown
@@ -414,4 +414,36 @@ func merged(words []string) (rules []string, unclosed int) {
 // hasSpaces reports whether a text could not stand in a line of rules.
 func hasSpaces(text string) bool { return strings.ContainsAny(text, " \t\n\v\f\r\x00") }
 
-func bytesOf(s string) []byte { return []byte(s) }
+// lower is a text with ASCII letters in lower case.
+func lower(s string) string {
+	for i := range len(s) {
+		if 'A' <= s[i] && s[i] <= 'Z' {
+			b := []byte(s)
+			for i, c := range b {
+				b[i] = lowerByte(c)
+			}
+			return string(b)
+		}
+	}
+	return s
+}
+
+func lowerByte(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}
+
+// equalFold reports whether b is a word in lower case, without regard to the case of ASCII letters.
+func equalFold(b []byte, word string) bool {
+	if len(b) != len(word) {
+		return false
+	}
+	for i, c := range b {
+		if lowerByte(c) != word[i] {
+			return false
+		}
+	}
+	return true
+}

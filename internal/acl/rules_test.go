@@ -146,9 +146,9 @@ func drawRule(t *rapid.T) string {
 	case 2:
 		return rapid.SampledFrom([]string{"+select|0", "+select|1", "+get|x", "resetkeys", "resetchannels", "allkeys", "allchannels"}).Draw(t, "word")
 	case 3:
-		return rapid.SampledFrom([]string{"~", "%R~", "%W~", "%RW~", "%r~"}).Draw(t, "sign") + rapid.SampledFrom([]string{"a", "a*", "b", "*", "[ab]", `\*`, ""}).Draw(t, "pattern")
+		return rapid.SampledFrom([]string{"~", "%R~", "%W~", "%RW~", "%r~"}).Draw(t, "sign") + rapid.SampledFrom([]string{"a", "a*", "b", "*", "[ab]", `\*`, "", `a"b`, `"`, "'", "a)", "(", "\xff\x01"}).Draw(t, "pattern")
 	case 4:
-		return "&" + rapid.SampledFrom([]string{"a", "a*", "*", ""}).Draw(t, "channel")
+		return "&" + rapid.SampledFrom([]string{"a", "a*", "*", "", `"b`, ")", `\"`}).Draw(t, "channel")
 	}
 	return rapid.SampledFrom([]string{"on", "off", "nopass", "resetpass", ">p", ">q", "<p", "reset", "clearselectors", "sanitize-payload"}).Draw(t, "flag")
 }
@@ -157,7 +157,7 @@ func TestADescriptionMakesTheSamePermissions(t *testing.T) {
 	var calls []engine.Call
 	var rows []*command.Command
 	for _, line := range []string{"GET a", "GET x", "SET a v", "SET ab v GET", "DEL b", "COPY a b", "EXISTS a", "CONFIG GET x", "CONFIG SET x y", "CLIENT ID",
-		"CLIENT LIST", "SELECT 0", "SELECT 1", "SELECT 2", "PUBLISH a m", "PUBLISH b m", "PSUBSCRIBE a*", "SUBSCRIBE ab", "HGET a f", "PING", "FLUSHALL", "SORT a BY x*"} {
+		"CLIENT LIST", "SELECT 0", "SELECT 1", "SELECT 2", `GET a"b`, `SET " v`, "GET a)", "GET (", "GET \xff\x01", `PUBLISH "b m`, "PUBLISH a m", "PUBLISH b m", "PSUBSCRIBE a*", "SUBSCRIBE ab", "HGET a f", "PING", "FLUSHALL", "SORT a BY x*"} {
 		c := call(line)
 		row, err := command.Commands.Find(c)
 		if err != nil {
@@ -170,7 +170,7 @@ func TestADescriptionMakesTheSamePermissions(t *testing.T) {
 		for range rapid.IntRange(0, 12).Draw(t, "rules") {
 			rule := drawRule(t)
 			if rapid.IntRange(0, 4).Draw(t, "selector") == 0 {
-				rule = "(" + drawRule(t) + " " + drawRule(t) + ")"
+				rule = quoted(drawRule(t) + " " + drawRule(t))
 			}
 			rules = append(rules, rule)
 		}

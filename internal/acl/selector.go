@@ -7,6 +7,7 @@ import (
 
 	"github.com/redbud-go/redbud/internal/command"
 	"github.com/redbud-go/redbud/internal/engine"
+	"github.com/redbud-go/redbud/internal/resp"
 )
 
 // selector is one set of permissions. Whoever has several may make a call that any of them allows as a whole.
@@ -119,7 +120,7 @@ func (s *selector) denies(row *command.Command, call engine.Call) Denial {
 // allowsWord reports whether a command is allowed with just this first argument.
 func (s *selector) allowsWord(row *command.Command, call engine.Call) bool {
 	words := s.words[row.Index()]
-	return len(words) > 0 && len(call) > 1 && slices.ContainsFunc(words, func(w string) bool { return strings.EqualFold(string(call[1]), w) })
+	return len(words) > 0 && len(call) > 1 && slices.ContainsFunc(words, func(w string) bool { return equalFold(call[1], w) })
 }
 
 func (s *selector) allowsKey(key []byte, a command.Access) bool {
@@ -201,6 +202,17 @@ func (s *selector) line(terse bool) string {
 	return strings.TrimPrefix(d.Keys+" "+d.Channels+" "+d.Commands, " ")
 }
 
+// quoted is a line between parentheses, where words are quoted that would otherwise be read as others.
+func quoted(line string) string {
+	words := strings.Split(line, " ")
+	for i, w := range words {
+		if strings.ContainsFunc(w, func(r rune) bool { return r < '!' || r > '~' || strings.ContainsRune(`"'()`, r) }) {
+			words[i] = string(resp.AppendQuoted(nil, []byte(w)))
+		}
+	}
+	return "(" + strings.Join(words, " ") + ")"
+}
+
 // needed are the rules without those whose rows are as they would be anyway: as they were before, or decided by a later rule.
 func (s *selector) needed() []string {
 	if len(s.rules) == 0 {
@@ -264,7 +276,7 @@ func wordOf(name string) string {
 
 // InCategory are the names of the commands in a category, which is given in any case; ok is false if there is none.
 func InCategory(category string) (names []string, ok bool) {
-	category = strings.ToLower(category)
+	category = lower(category)
 	if _, ok = categories[category]; !ok {
 		return nil, false
 	}
