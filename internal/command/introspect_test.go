@@ -46,8 +46,11 @@ func asking(t *testing.T, e engine.Engine) asker {
 }
 
 // real asks a redis-server of its own, in RESP3.
-func real(t *testing.T) asker {
-	conn, err := net.Dial("tcp", testenv.Redis(t).Addr)
+func real(t *testing.T) asker { return askingAt(t, testenv.Redis(t).Addr) }
+
+// askingAt asks a server in RESP3.
+func askingAt(t *testing.T, addr string) asker {
+	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -85,6 +85,7 @@ type Keys struct {
 	NumKeys           int // word that tells how many keys follow it, one every Step words; 0: none
 
 	options *keyOptions // more keys, which follow words; nil: none
+	blank   bool        // the word at First may be empty, and is no key then
 }
 
 // keyOptions are the options of a command that are followed by a key, as SORT's STORE is.
@@ -95,6 +96,9 @@ type keyOptions struct {
 
 	// The words end the options. The first half of what follows them are keys, of which there may be many.
 	half bool
+
+	// The words end the options, and all that follows them are keys.
+	rest bool
 
 	// The command also reads keys whose names it makes of a pattern and of what other keys hold: they stand nowhere.
 	patterns bool
@@ -111,6 +115,10 @@ func (o *keyOptions) each(call engine.Call, word string, f func(i int)) {
 		case at == 0:
 		case o.half:
 			o.eachOfHalf(call, at, f)
+		case o.rest:
+			for i := at; i < len(call); i++ {
+				f(i)
+			}
 		default:
 			f(at)
 		}
@@ -133,7 +141,7 @@ func (o *keyOptions) find(call engine.Call, word string) (at int) {
 		if name == word {
 			at = i
 		}
-		if o.half {
+		if o.half || o.rest {
 			break
 		}
 	}
@@ -172,7 +180,9 @@ func (k Keys) each(call engine.Call, f func(i int)) {
 			last += len(call)
 		}
 		for i := k.First; i <= last && i < len(call); i += k.Step {
-			f(i)
+			if !k.blank || len(call[i]) > 0 {
+				f(i)
+			}
 		}
 	}
 	if k.NumKeys > 0 && k.NumKeys < len(call) {
@@ -202,6 +212,7 @@ var Commands = newTable(
 	keyCommands,
 	waitCommands,
 	dumpCommands,
+	migrateCommands,
 	sortCommands,
 	expireCommands,
 	hashCommands,
@@ -222,6 +233,8 @@ var Commands = newTable(
 	slowlogCommands,
 	latencyCommands,
 	saveCommands,
+	clusterCommands,
+	lolwutCommands,
 	debugCommands,
 	commandCommands,
 )

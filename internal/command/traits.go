@@ -99,7 +99,7 @@ var accesses = byWord(map[string]string{
 	"RM delete": "del unlink",
 	"OW update": "mset msetex psetex restore setex",
 	"OW insert": "msetnx setnx",
-	"RW access delete": `blmpop blpop brpop bzmpop bzpopmax bzpopmin getdel hgetdel lmpop lpop rpop spop zmpop zpopmax
+	"RW access delete": `migrate blmpop blpop brpop bzmpop bzpopmax bzpopmin getdel hgetdel lmpop lpop rpop spop zmpop zpopmax
 		zpopmin`,
 	"RW access delete;RW insert":      "blmove brpoplpush lmove rpoplpush smove",
 	"RW access insert;RO access":      "pfmerge",
@@ -128,7 +128,8 @@ func wordSet(words string) map[string]bool {
 var tips = byWord(map[string]string{
 	"nondeterministic_output request_policy:all_nodes response_policy:special": `latency|doctor latency|graph latency|histogram latency|history
 		latency|latest`,
-	"nondeterministic_output": `client|info client|list dump lastsave hrandfield hscan object|encoding object|freq object|idletime
+	"nondeterministic_output": `cluster|bumpepoch cluster|count-failure-reports cluster|getkeysinslot cluster|info cluster|links cluster|nodes cluster|replicas cluster|shards cluster|slaves
+		cluster|slots migrate client|info client|list dump lastsave hrandfield hscan object|encoding object|freq object|idletime
 		object|refcount pttl spop srandmember sscan time ttl
 		xadd xautoclaim xclaim xinfo|consumers xpending xtrim zrandmember zscan`,
 	"nondeterministic_output_order": `command command|docs command|info command|list function|list hgetall hkeys hvals sdiff sinter
@@ -162,6 +163,7 @@ type keySpec struct {
 	last    int      // last key counted from index; negative from the end
 	step    int
 
+	blank   bool        // there may be an empty word at index, which is no key
 	options *keyOptions // keys that follow a word, from index on
 	keyword string      // the word, in capitals
 	limit   int         // 2: only the first half of the words up to last are keys
@@ -188,7 +190,7 @@ func (c *Command) keySpecs() []keySpec {
 		if last > 0 {
 			last -= k.First
 		}
-		spec := keySpec{access: strings.Fields(first), index: k.First, last: last, step: max(k.Step, 1)}
+		spec := keySpec{access: strings.Fields(first), index: k.First, last: last, step: max(k.Step, 1), blank: k.blank}
 		if two && last != 0 {
 			spec.last = 0
 			specs = append(specs, spec)
@@ -216,6 +218,10 @@ func (o *keyOptions) specs() []keySpec {
 		specs = append(specs, keySpec{access: []string{"RO", "access"}, options: &keyOptions{patterns: true}})
 	}
 	for _, word := range o.words {
+		if o.rest { // which begins to look for the word at the end
+			specs = append(specs, keySpec{access: []string{"RW", "access", "delete", "incomplete"}, index: -2, options: o, keyword: strings.ToUpper(word), last: -1, step: 1})
+			continue
+		}
 		if o.half {
 			specs = append(specs, keySpec{access: []string{"RO", "access"}, index: o.from, options: o, keyword: strings.ToUpper(word), last: -1, step: 1, limit: 2})
 			continue
@@ -251,7 +257,7 @@ func (s *keySpec) accessOf(call engine.Call) []string {
 
 // each visits the places of the keys of a call that a specification covers.
 func (s *keySpec) each(call engine.Call, f func(i int)) {
-	k := Keys{First: s.index, Last: s.index + s.last, Step: s.step}
+	k := Keys{First: s.index, Last: s.index + s.last, Step: s.step, blank: s.blank}
 	switch {
 	case s.options != nil:
 		s.options.each(call, strings.ToLower(s.keyword), f)
