@@ -87,6 +87,9 @@ var names = namesOf(map[string]Names{
 	// They concern all that is there, but no key or channel.
 	`info memory|doctor memory|stats role pubsub|numpat config|get config|set config|resetstat config|rewrite pfselftest slowlog|len
 		slowlog|reset latency|doctor latency|graph latency|histogram latency|history latency|latest latency|reset bgrewriteaof lastsave
+		cluster|addslots cluster|addslotsrange cluster|bumpepoch cluster|count-failure-reports cluster|delslots cluster|delslotsrange cluster|failover
+		cluster|flushslots cluster|forget cluster|meet cluster|replicas cluster|replicate cluster|reset cluster|saveconfig cluster|set-config-epoch
+		cluster|setslot cluster|slaves
 		client|pause client|unpause function|delete function|flush function|load function|restore`: {},
 })
 
