@@ -103,6 +103,7 @@ func (s *state) try(L *lua.LState, nargs int, handler lua.LValue, rethrow bool) 
 	before := hasErrorFunc(L)
 	failed := false
 	onError := L.NewFunction(func(L *lua.LState) int {
+		s.meter.suspect(L.Get(1))
 		value := translate(L, 1, L.Get(1))
 		if handler != nil && s.meter.ended == nil {
 			failed = true
@@ -348,6 +349,9 @@ func (s *state) rawset(L *lua.LState) int {
 	v := checkAny(L, 3)
 	s.writable(L, t)
 	checkKey(L, k)
+	if n, ok := k.(lua.LNumber); ok {
+		s.meter.fill(t, float64(n))
+	}
 	t.RawSet(k, v)
 	L.SetTop(1)
 	return 1

@@ -16,7 +16,7 @@ import (
 const maxResumes = 198
 
 // maxThreadFrames is how deep calls nest in a coroutine. Together with maxResumes it bounds the Go stack.
-const maxThreadFrames = 4000
+const maxThreadFrames = 1500
 
 func (s *state) coroutineFunctions() map[string]lua.LGFunction {
 	return map[string]lua.LGFunction{
@@ -44,7 +44,8 @@ func (t *thread) Done() <-chan struct{} {
 			panic(&lua.ApiError{Type: lua.ApiErrorRun, Object: translate(L, 0, L.Get(-1))})
 		}
 	}
-	return t.meter.Done()
+	t.meter.count(t.L)
+	return nil
 }
 
 func (t *thread) Deadline() (time.Time, bool) { return time.Time{}, false }
@@ -58,9 +59,10 @@ func (s *state) newThread(L *lua.LState, fn *lua.LFunction) *lua.LState {
 	}
 	options := L.Options
 	L.Options = lua.Options{SkipOpenLibs: true, MinimizeStackMemory: true, CallStackSize: maxThreadFrames, RegistrySize: 128, RegistryMaxSize: maxRegisters / 4, RegistryGrowStep: 256}
-	th, cancel := L.NewThread()
+	ctx := L.RemoveContext() // which would be asked as if an instruction ran
+	th, _ := L.NewThread()
+	L.SetContext(ctx)
 	L.Options = options
-	cancel()
 	th.SetContext(&thread{meter: &s.meter, L: th})
 	s.meter.allocate(4096)
 	s.bodies[th] = fn
@@ -105,6 +107,8 @@ func (s *state) resume(L, th *lua.LState, args []lua.LValue) (n int, failure lua
 		failure = lua.LNil
 		if e, ok := err.(*lua.ApiError); ok {
 			failure = e.Object
+			s.meter.suspect(failure)
+			s.meter.again()
 		}
 		return 0, failure
 	}

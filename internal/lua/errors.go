@@ -323,6 +323,7 @@ func setter(p *lua.FunctionProto, reg, before int) int {
 // openHandlers makes the functions that see an error while the stack of the functions that failed is still there.
 func (s *state) openHandlers() {
 	s.onError = s.L.NewFunction(func(L *lua.LState) int {
+		s.meter.suspect(L.Get(1))
 		value := translate(L, 1, L.Get(1))
 		t, ok := value.(*lua.LTable)
 		if !ok {

@@ -12,11 +12,13 @@ import (
 )
 
 // offsets are where fields lie. A test fails when a version of gopher-lua has them elsewhere or of other types.
-var offsets = struct{ hasErrorFunc, uvcache, reg, regTop, uvNext, uvIndex uintptr }{
+var offsets = struct{ hasErrorFunc, uvcache, reg, regTop, regArray, uvNext, uvIndex, currentFrame uintptr }{
 	hasErrorFunc: field(reflect.TypeFor[lua.LState](), "hasErrorFunc"),
 	uvcache:      field(reflect.TypeFor[lua.LState](), "uvcache"),
 	reg:          field(reflect.TypeFor[lua.LState](), "reg"),
 	regTop:       field(fieldType(reflect.TypeFor[lua.LState](), "reg").Elem(), "top"),
+	regArray:     field(fieldType(reflect.TypeFor[lua.LState](), "reg").Elem(), "array"),
+	currentFrame: field(reflect.TypeFor[lua.LState](), "currentFrame"),
 	uvNext:       field(reflect.TypeFor[lua.Upvalue](), "next"),
 	uvIndex:      field(reflect.TypeFor[lua.Upvalue](), "index"),
 }
@@ -58,4 +60,30 @@ func closeUpvalues(L *lua.LState, base int) {
 		uv.Close()
 	}
 	*at = nil
+}
+
+// callFrame is the start of gopher-lua's own.
+type callFrame struct {
+	Idx       int
+	Fn        *lua.LFunction
+	Parent    unsafe.Pointer
+	Pc        int
+	Base      int
+	LocalBase int
+}
+
+// nextInstruction is what a thread runs next. The function at hand must be a Lua function.
+func nextInstruction(L *lua.LState) uint32 {
+	f := *(**callFrame)(unsafe.Add(unsafe.Pointer(L), offsets.currentFrame))
+	return f.Fn.Proto.Code[f.Pc-1]
+}
+
+// operandValue is a register or constant of the function at hand.
+func operandValue(L *lua.LState, operand int) lua.LValue {
+	f := *(**callFrame)(unsafe.Add(unsafe.Pointer(L), offsets.currentFrame))
+	if operand&constantBit != 0 {
+		return f.Fn.Proto.Constants[operand&^constantBit]
+	}
+	reg := *(*unsafe.Pointer)(unsafe.Add(unsafe.Pointer(L), offsets.reg))
+	return (*(*[]lua.LValue)(unsafe.Add(reg, offsets.regArray)))[f.LocalBase+operand]
 }

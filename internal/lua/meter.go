@@ -8,6 +8,7 @@ import (
 	"math"
 	"runtime"
 	"runtime/metrics"
+	"strings"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -16,9 +17,11 @@ import (
 const (
 	// checkEvery is after how many instructions the host is asked whether to go on.
 	checkEvery = 4096
-	// weighEvery is after how many checks the memory is looked at; weighBytes, after how many bytes of strings made.
-	weighEvery = 64
+	// weighEvery is after how many checks the memory is looked at; weighBytes, after how many bytes announced.
+	weighEvery = 16
 	weighBytes = 32 << 20
+	// largeIndex is from where on a key of a table is looked at before it is set: gopher-lua fills the list up to it.
+	largeIndex = 1 << 16
 	// maxString is the longest string there can be.
 	maxString = 512 << 20
 
@@ -45,10 +48,39 @@ func (m *meter) reset() {
 
 // Done counts an instruction. The channel is never anything but nil, on which nothing is ready.
 func (m *meter) Done() <-chan struct{} {
+	m.count(m.state.L)
+	return nil
+}
+
+// count counts an instruction that a thread is about to run.
+func (m *meter) count(L *lua.LState) {
 	if m.steps--; m.steps <= 0 {
 		m.check()
 	}
-	return nil
+	if inst := nextInstruction(L); int(inst>>26) == lua.OP_SETTABLE {
+		m.beforeSet(L, inst)
+	}
+}
+
+// beforeSet announces what a list takes that is about to be filled up to a key far behind its end.
+func (m *meter) beforeSet(L *lua.LState, inst uint32) {
+	_, a, b, _ := decode(inst)
+	if key, ok := operandValue(L, b).(lua.LNumber); ok && key >= largeIndex {
+		if t, ok := operandValue(L, a).(*lua.LTable); ok {
+			m.fill(t, float64(key))
+		}
+	}
+}
+
+// fill announces that a table gets a number as key.
+func (m *meter) fill(t *lua.LTable, key float64) {
+	if key < largeIndex || key >= float64(lua.MaxArrayIndex) {
+		return
+	}
+	if n := int(key) - t.MaxN(); n > largeIndex {
+		m.spend(n / 4)
+		m.allocate(32 * n)
+	}
 }
 
 func (m *meter) Err() error                  { return m.ended }
@@ -67,7 +99,7 @@ func (m *meter) check() {
 		}
 	}
 	if m.turns--; m.turns <= 0 {
-		m.weigh()
+		m.weigh(0)
 	}
 }
 
@@ -78,25 +110,32 @@ func (m *meter) spend(n int) {
 	}
 }
 
-// allocate announces a string of n bytes. It raises if there can be none so long.
+// allocate announces n bytes.
 func (m *meter) allocate(n int) {
 	if m.made += n; m.made >= weighBytes {
-		m.weigh()
+		m.weigh(n)
 	}
 }
 
-// weigh looks at the heap.
-func (m *meter) weigh() {
+// weigh looks at the heap, to which some bytes are about to be added.
+func (m *meter) weigh(added int) {
 	m.turns, m.made = weighEvery, 0
-	now := heap()
-	switch {
-	case m.base < 0:
-		m.base = now
-	case now-m.base > m.state.machine.options.Memory:
+	now := heap() + int64(added)
+	if m.base < 0 {
+		m.base = now - int64(added)
+	}
+	if now-m.base > m.state.machine.options.Memory {
 		runtime.GC()
-		if heap()-m.base > m.state.machine.options.Memory {
+		if heap()+int64(added)-m.base > m.state.machine.options.Memory {
 			m.end(errMemory)
 		}
+	}
+}
+
+// suspect ends the script if a text is that of a panic: the state may be in any condition.
+func (m *meter) suspect(value lua.LValue) {
+	if text, ok := value.(lua.LString); ok && strings.HasPrefix(string(text), "runtime error: ") {
+		m.ended = errors.New(string(text))
 	}
 }
 

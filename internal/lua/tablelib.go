@@ -122,6 +122,7 @@ func (s *state) tableInsert(L *lua.LState) int {
 	}
 	s.writable(L, t)
 	s.meter.spend(max(0, end-at) / 16)
+	s.meter.fill(t, float64(at))
 	for i := end; i > at; i-- {
 		t.RawSet(lua.LNumber(i), t.RawGet(lua.LNumber(i-1)))
 	}
