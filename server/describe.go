@@ -58,7 +58,7 @@ func (s *Server) settings(password string) []command.Setting {
 			s.users.SetPassword(v)
 			return nil
 		}},
-		{Name: "aclfile", Immutable: true, Get: s.users.File},
+		{Name: "aclfile", Immutable: true, Get: s.users.File, Apply: func(string) error { return errors.New("the users are read before the parameters") }},
 		{Name: "protected-mode", Kind: command.Bool, Default: yesNo(s.protected.Load()), Apply: func(v string) error {
 			s.protected.Store(v == "yes")
 			return nil

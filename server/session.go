@@ -35,8 +35,6 @@ type session struct {
 	out   resp.Writer
 	batch engine.Batch // the calls gathered since the last run; while waits, those from the one that waits on
 	later engine.Call  // a call of the session that comes after them
-
-	doubted []engine.Call // calls that were gathered behind one that waited, and may not be allowed any more
 	most  int          // of calls in a batch; follows the size of the replies
 	row   *command.Command
 
@@ -52,10 +50,11 @@ type session struct {
 	skipThis      bool // CLIENT REPLY SKIP came before this call,
 	skipNext      bool // or is this call
 	dropped       error
-	waits         bool // the first call of batch would wait: the transport calls wait before the next turn
-	hushed        bool // and its reply is to be skipped
-	held          bool // a pause holds later back, and what waits is its end
-	woke          bool // what ran since the last replies were taken has ended the waiting of others
+	waits         bool          // the first call of batch would wait: the transport calls wait before the next turn
+	hushed        bool          // and its reply is to be skipped
+	doubted       []engine.Call // that were gathered behind one that waited, and may not be allowed any more
+	held          bool          // a pause holds later back, and what waits is its end
+	woke          bool          // what ran since the last replies were taken has ended the waiting of others
 	caching       caching
 	keys          [][]byte // scratch
 

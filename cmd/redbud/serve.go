@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -183,16 +184,17 @@ func shutdown(srv *server.Server, log *slog.Logger, patience time.Duration) erro
 // accounts are the users that the flags tell of.
 func (o *serveOptions) accounts() (*acl.Users, error) {
 	users := acl.New()
+	all := slices.Contains(o.set, "acl-pubsub-default=allchannels")
 	if o.aclFile != "" && (len(o.users) > 0 || o.password != "") {
 		return nil, errors.New("with --acl-file all users and their passwords stand in the file: neither --user nor --password nor $REDBUD_PASSWORD goes with it")
 	}
 	for _, user := range o.users {
-		if err := users.Declare(strings.Fields(user), false); err != nil {
+		if err := users.Declare(strings.Fields(user), all); err != nil {
 			return nil, fmt.Errorf("--user: %w", err)
 		}
 	}
 	if o.aclFile != "" {
-		if err := users.Open(o.aclFile, false); err != nil {
+		if err := users.Open(o.aclFile, all); err != nil {
 			return nil, fmt.Errorf("--acl-file: %w", err)
 		}
 	}

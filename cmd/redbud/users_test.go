@@ -15,6 +15,10 @@ func TestServeTakesUsersOfFlagsAndOfAFile(t *testing.T) {
 	c.expect("SET b 1", "(error) NOPERM this user has no permissions to access one of the keys used as arguments")
 	c.expect("SET a 1", "OK")
 
+	s = serveOn(t, 1, nil, "--user", "alice on nopass +subscribe", "--set", "acl-pubsub-default=allchannels")
+	c = connect(t, "tcp", s.addresses[0])
+	c.expect("ACL DRYRUN alice SUBSCRIBE c", "OK")
+
 	path := filepath.Join(t.TempDir(), "users.acl")
 	if err := os.WriteFile(path, []byte("user bob on >secret ~* +@all\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -43,6 +47,7 @@ func TestWrongUsersAreErrorsThatTellWhat(t *testing.T) {
 		{[]string{"--user", ""}, "--user: a user is a name without spaces, then rules"},
 		{[]string{"--acl-file", path}, "--acl-file: " + path + ":1: Syntax error. "},
 		{[]string{"--acl-file", path + "x"}, "--acl-file: Error loading ACLs, opening file '" + path + "x'"},
+		{[]string{"--set", "aclfile=" + path}, "--set aclfile: "},
 		{[]string{"--acl-file", path, "--user", "alice"}, "all users and their passwords stand in the file"},
 		{[]string{"--acl-file", path, "--password", "x"}, "all users and their passwords stand in the file"},
 	} {
