@@ -64,12 +64,15 @@ func closeUpvalues(L *lua.LState, base int) {
 
 // callFrame is the start of gopher-lua's own.
 type callFrame struct {
-	Idx       int
-	Fn        *lua.LFunction
-	Parent    unsafe.Pointer
-	Pc        int
-	Base      int
-	LocalBase int
+	Idx        int
+	Fn         *lua.LFunction
+	Parent     unsafe.Pointer
+	Pc         int
+	Base       int
+	LocalBase  int
+	ReturnBase int
+	NArgs      int
+	NRet       int
 }
 
 // nextInstruction is what a thread runs next. The function at hand must be a Lua function.
@@ -86,4 +89,10 @@ func operandValue(L *lua.LState, operand int) lua.LValue {
 	}
 	reg := *(*unsafe.Pointer)(unsafe.Add(unsafe.Pointer(L), offsets.reg))
 	return (*(*[]lua.LValue)(unsafe.Add(reg, offsets.regArray)))[f.LocalBase+operand]
+}
+
+// resultWanted reports whether anything comes of what the Go function at hand returns. A call that is a statement wants nothing.
+func resultWanted(L *lua.LState) bool {
+	f := *(**callFrame)(unsafe.Add(unsafe.Pointer(L), offsets.currentFrame))
+	return f.NRet != 0
 }

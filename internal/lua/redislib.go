@@ -79,6 +79,9 @@ func (s *state) command(L *lua.LState, raises bool) int {
 		return s.refuse(L, "Lua redis lib command arguments must be strings or integers", raises)
 	}
 	answer := s.run.Host.Call(words, s.proto)
+	if len(answer) > 0 && answer[0] != '-' && !resultWanted(L) {
+		return 0
+	}
 	v, _ := toLua(L, answer)
 	if raises && len(answer) > 0 && answer[0] == '-' {
 		L.Error(v, 0)

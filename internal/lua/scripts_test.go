@@ -91,7 +91,7 @@ func TestScriptsReplyAsInRedis(t *testing.T) {
 		t.Run(strings.TrimSuffix(strings.TrimPrefix(path, "testdata/"), ".txt"), func(t *testing.T) {
 			all := readAsked(t, path)
 			if *record {
-				recordScripts(t, all)
+				recordScripts(t, all, false)
 				writeAsked(t, path, all)
 			}
 			m := New(Options{Version: "7.0.15"})
@@ -108,6 +108,44 @@ func TestScriptsReplyAsInRedis(t *testing.T) {
 	}
 }
 
+func TestFunctionsReplyAsInRedis(t *testing.T) {
+	const path = "testdata/functions.txt"
+	all := readAsked(t, path)
+	if *record {
+		recordScripts(t, all, true)
+		writeAsked(t, path, all)
+	}
+	for _, a := range all {
+		source := a.script(t)
+		m := New(Options{Version: "7.0.15"})
+		for i, proto := range []int{2, 3} {
+			if got := loadAndCall(m, &server{data: map[string]string{"k": "v"}}, source, proto); got != a.replies[i] {
+				t.Errorf("%s (RESP%d)\n got %q\nwant %q", a.source, proto, got, a.replies[i])
+				break
+			}
+		}
+	}
+}
+
+// loadAndCall loads a library and calls its function f twice.
+func loadAndCall(m *Machine, h Host, source string, proto int) string {
+	w := &resp.Writer{Proto: proto}
+	l, err := m.Load([]byte(source), h)
+	if err != nil {
+		w.Error(err.Error())
+	} else {
+		w.BulkString(l.Name)
+	}
+	for range 2 {
+		if l == nil || l.Functions[0].Name != "f" {
+			w.Error("ERR Function not found")
+			continue
+		}
+		m.Call(&l.Functions[0], &Run{Keys: [][]byte{[]byte("k")}, Args: [][]byte{[]byte("a1"), []byte("12")}, Host: h, W: w})
+	}
+	return string(w.Buf)
+}
+
 // evalProto evaluates with two keys and two arguments.
 func evalProto(m *Machine, h Host, source string, proto int) string {
 	w := &resp.Writer{Proto: proto}
@@ -121,7 +159,7 @@ func evalProto(m *Machine, h Host, source string, proto int) string {
 }
 
 // recordScripts asks a redis-server.
-func recordScripts(t *testing.T, all []*asked) {
+func recordScripts(t *testing.T, all []*asked, functions bool) {
 	r := testenv.Redis(t, "--enable-debug-command", "yes")
 	conn, err := net.Dial("unix", r.Socket)
 	if err != nil {
@@ -130,6 +168,7 @@ func recordScripts(t *testing.T, all []*asked) {
 	defer conn.Close()
 	in := bufio.NewReader(conn)
 	ask := func(words ...string) string {
+		t.Helper()
 		var b bytes.Buffer
 		fmt.Fprintf(&b, "*%d\r\n", len(words))
 		for _, w := range words {
@@ -148,6 +187,21 @@ func recordScripts(t *testing.T, all []*asked) {
 		return reply.String()
 	}
 	ask("DEBUG", "SET-DISABLE-DENY-SCRIPTS", "1")
+	if functions {
+		for i, proto := range []string{"2", "3"} {
+			ask("HELLO", proto)
+			for _, a := range all {
+				ask("FLUSHALL")
+				ask("FUNCTION", "FLUSH")
+				ask("SET", "k", "v")
+				a.replies[i] = ask("FUNCTION", "LOAD", a.script(t))
+				for range 2 {
+					a.replies[i] += ask("FCALL", "f", "1", "k", "a1", "12")
+				}
+			}
+		}
+		return
+	}
 	for i, proto := range []string{"2", "3"} {
 		ask("HELLO", proto)
 		for _, a := range all {
