@@ -83,9 +83,27 @@ func object(row *command.Command, call engine.Call, d acl.Denial) string {
 	return string(call[d.At])
 }
 
+// runsScripts are the rows whose calls run scripts.
+var runsScripts = func() map[*command.Command]bool {
+	rows := map[*command.Command]bool{}
+	for _, row := range command.Commands.All() {
+		rows[row] = row.Group == "scripting" && row.Keys.NumKeys > 0
+	}
+	return rows
+}()
+
+// judge tells whether the session's user may make a call. In a far engine nobody asks what a script calls, so scripts there are for
+// those who may do everything.
+func (s *session) judge(row *command.Command, call engine.Call) acl.Denial {
+	if s.forwards && !s.rights.Everything() && runsScripts[row] {
+		return acl.Denial{Reason: acl.Command}
+	}
+	return s.rights.Check(row, call)
+}
+
 // denied refuses a call that the session's user may not make, and reports whether it did.
 func (s *session) denied(row *command.Command, call engine.Call) bool {
-	d := s.rights.Check(row, call)
+	d := s.judge(row, call)
 	if d.Reason == acl.Allowed {
 		if text := s.unreadable(row, call); text != "" && !s.multi {
 			s.reject(text)
@@ -129,7 +147,7 @@ func (s *session) unreadable(row *command.Command, call engine.Call) string {
 // allows reports whether nothing speaks against a call of a session whose user may not do everything.
 func (s *session) allows(call engine.Call) bool {
 	row, err := command.Commands.Find(call)
-	return err == nil && row.Flags&command.Session == 0 && s.rights.Check(row, call).Reason == acl.Allowed && s.unreadable(row, call) == ""
+	return err == nil && row.Flags&command.Session == 0 && s.judge(row, call).Reason == acl.Allowed && s.unreadable(row, call) == ""
 }
 
 // Refuses implements engine.Session.
@@ -200,7 +218,7 @@ func (s *session) refusalNow(call engine.Call) string {
 	if err != nil {
 		row = nil // a command that the engine alone knows
 	}
-	d := s.rights.Check(row, call)
+	d := s.judge(row, call)
 	why := ""
 	switch d.Reason {
 	case acl.Allowed:

@@ -307,7 +307,7 @@ func TestWhatTheTableDoesNotKnowNeedsAllRights(t *testing.T) {
 	p := newPeer(t, foreign{newMemory(t)}, Options{})
 	const unknown = "-ERR unknown command 'NOSUCH', with args beginning with: 'k' "
 	p.do("NOSUCH k; MULTI; NOSUCH k; EXEC", unknown+" +OK +QUEUED *1 "+unknown)
-	p.do("ACL SETUSER u on nopass +@all ~a; AUTH u x; NOSUCH k; SET a 1; SET k 1; MULTI; NOSUCH k; EXEC; MULTI; GET a; EXEC; ACL WHOAMI",
-		"+OK +OK "+noCommand("NOSUCH")+" +OK "+noKey+" +OK "+noCommand("NOSUCH")+" -EXECABORT Transaction discarded because of previous errors. +OK +QUEUED *1 $1 1 $1 u")
+	p.do("ACL SETUSER u on nopass +@all ~a; AUTH u x; NOSUCH k; EVAL x 1 a; FCALL_RO x 0; SET a 1; SET k 1; MULTI; NOSUCH k; EXEC; MULTI; GET a; EXEC; ACL WHOAMI",
+		"+OK +OK "+noCommand("NOSUCH")+" "+noCommand("eval")+" "+noCommand("fcall_ro")+" +OK "+noKey+" +OK "+noCommand("NOSUCH")+" -EXECABORT Transaction discarded because of previous errors. +OK +QUEUED *1 $1 1 $1 u")
 	p.do("AUTH default x; SET k 1", "+OK +OK")
 }
