@@ -161,7 +161,7 @@ func clientUnblock(s *session, call engine.Call, w *resp.Writer) {
 		w.Error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")
 		return
 	default:
-		w.Error(errSyntax)
+		w.Error("ERR unknown subcommand or wrong number of arguments for '" + string(call[1]) + "'. Try CLIENT HELP.")
 		return
 	}
 	id, ok := resp.ParseInt(call[2])

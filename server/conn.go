@@ -36,6 +36,7 @@ type conn struct {
 	// tells never waits for the peer.
 	queue   []byte // queue[sent:] is to be written; guarded by box.mu as the next ones are
 	sent    int
+	direct  int64 // bytes of replies that the goroutine that serves writes; small ones do not count
 	writing bool  // somebody writes: the goroutine that serves, or postman
 	posting bool  // it is postman
 	stalled bool  // whom the peer keeps waiting
@@ -140,6 +141,13 @@ func (c *conn) deliver() error {
 		c.taken()
 		return nil
 	}
+	if n > smallReplies {
+		c.direct = int64(n)
+		if c.cutOff() {
+			c.box.mu.Unlock()
+			return errTooSlow
+		}
+	}
 	c.writing = true
 	c.box.mu.Unlock()
 	if n >= flushSize {
@@ -151,7 +159,10 @@ func (c *conn) deliver() error {
 	}
 	c.taken()
 	c.box.mu.Lock()
-	c.writing = false
+	c.writing, c.direct = false, 0
+	if c.sent == len(c.queue) {
+		c.since = 0
+	}
 	if len(c.queue) > 0 && err == nil {
 		c.post()
 	}
@@ -171,10 +182,13 @@ func (c *conn) enqueue(b []byte) {
 	}
 }
 
-// errTooSlow ends connections that do not take what they subscribed to.
+// smallReplies is how many bytes of replies never count, as in Redis.
+const smallReplies = 16 << 10
+
+// errTooSlow ends connections that leave too much of what they asked for or subscribed to.
 var errTooSlow = errors.New("more to be sent than client-output-buffer-limit allows")
 
-// cutOff ends the connection if the peer leaves too much in the queue. box.mu is held.
+// cutOff ends the connection if the peer leaves too much of what is for it, or asks for too much at once. box.mu is held.
 func (c *conn) cutOff() bool {
 	if !c.overdue() {
 		return false
@@ -184,10 +198,10 @@ func (c *conn) cutOff() bool {
 	return true
 }
 
-// overdue reports whether the peer leaves more in the queue than it may. box.mu is held.
+// overdue reports whether more is for the peer than may be. box.mu is held.
 func (c *conn) overdue() bool {
 	limit := c.bufferLimit(c.subscribed.Load())
-	n := int64(len(c.queue) - c.sent)
+	n := int64(len(c.queue)-c.sent) + c.direct
 	if limit.hard > 0 && n > limit.hard {
 		return true
 	}

@@ -155,7 +155,6 @@ const (
 
 // turnDown ends a handshake that failed, and logs why. crypto/tls has told the client.
 func (s *Server) turnDown(c *tls.Conn, err error) {
-	s.refused.Add(1)
 	why := err.Error()
 	var header tls.RecordHeaderError
 	switch {

@@ -32,7 +32,7 @@ func (s *session) pausedFor(row *command.Command, call engine.Call) (over <-chan
 func (s *session) hold(call engine.Call) { s.later, s.held, s.waits = call, true, true }
 
 // outlast waits for the end of a pause that holds back what comes next, or for that of the context, which ends the session.
-// False if there is none.
+// False if what comes next is still to wait.
 func (s *session) outlast(life context.Context) bool {
 	call := s.later
 	if !s.held {
@@ -47,12 +47,12 @@ func (s *session) outlast(life context.Context) bool {
 		return false
 	}
 	s.last.Store(row)
-	s.waits, s.held = false, false
-	if over == nil { // by now
-		return true
+	s.held = false
+	if over != nil { // or it is over by now
+		s.sleeps.Store(true)
+		s.ended = s.outlive(life, over) != nil
+		s.sleeps.Store(false)
 	}
-	s.sleeps.Store(true)
-	defer s.sleeps.Store(false)
-	s.ended = s.outlive(life, over) != nil
-	return true
+	s.waits = s.hushed && !s.ended // what has its reply skipped must not run among others
+	return !s.waits
 }

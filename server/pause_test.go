@@ -42,6 +42,34 @@ func TestAPauseLetsPassWhatOnlyReads(t *testing.T) {
 			"-ERR wrong number of arguments for 'set' command +OK +OK")
 }
 
+func TestAPauseHoldsBackScriptsThatDoNotSayThatTheyOnlyRead(t *testing.T) {
+	const reads, library = `"#!lua flags=no-writes\nreturn 2"`, `"#!lua name=l\nredis.register_function{function_name='reads', callback=function() return 1 end, flags={'no-writes'}} redis.register_function('writes', function() return 2 end)"`
+	r := start(t, nil, Options{})
+	other := r.dial()
+	other.do(`SCRIPT LOAD "return 1"; FUNCTION LOAD `+strings.ReplaceAll(library, ";", ","), "$40 e0e1f9fabfc9d4800c877a703b823ac0578ff8db $1 l")
+	other.do("SCRIPT LOAD "+reads, "$40 ae33f9227913b24d053a555637f98260b23bd3a3")
+	other.do("CLIENT PAUSE 100000 WRITE", "+OK")
+	other.do("EVAL "+reads+" 0; EVALSHA ae33f9227913b24d053a555637f98260b23bd3a3 0; EVAL_RO 'return 3' 0; FCALL reads 0; FCALL_RO reads 0; MULTI; EVAL "+reads+" 0; EXEC",
+		":2 :2 :3 :1 :1 +OK +QUEUED *1 :2")
+	all := map[string]string{
+		`EVAL "return 1" 0`:                                  ":1",
+		`EVAL "#!lua\nreturn 1" 0`:                           ":1",
+		"EVALSHA e0e1f9fabfc9d4800c877a703b823ac0578ff8db 0": ":1",
+		"EVALSHA ffffffffffffffffffffffffffffffffffffffff 0": "-NOSCRIPT No matching script. Please use EVAL.",
+		"FCALL writes 0":                                     ":2",
+		`MULTI; EVAL "return 1" 0; EXEC`:                     "+OK +QUEUED *1 :1",
+	}
+	held := map[string]*wire{}
+	for call := range all {
+		held[call] = r.dial()
+		r.block(held[call], call)
+	}
+	other.do("CLIENT UNPAUSE", "+OK")
+	for call, want := range all {
+		held[call].do("PING", want+" +PONG")
+	}
+}
+
 func TestAPauseOfAllHoldsBackEverythingButMistakes(t *testing.T) {
 	r := start(t, nil, Options{})
 	var all []*wire

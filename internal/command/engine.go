@@ -245,7 +245,7 @@ func (e *Engine) run(ctx context.Context, c *Ctx, b *engine.Batch, a keyspace.Ac
 	}
 	c.pause = e.pauses.now.Load()
 	c.looks.Kept = c.pause != nil
-	if b.Atomic && c.pause != nil && c.pause.holdsAny(c.rows, b.Calls) {
+	if b.Atomic && c.pause != nil && e.holdsAny(c.pause, c.rows, b.Calls) {
 		return errHeld
 	}
 	if b.Guard != nil {
@@ -276,7 +276,7 @@ func (e *Engine) run(ctx context.Context, c *Ctx, b *engine.Batch, a keyspace.Ac
 	}
 	for b.Done < len(b.Calls) {
 		row := c.rows[b.Done]
-		if c.pause != nil && !b.Atomic && c.pause.holdsAny(c.rows[b.Done:b.Done+1], b.Calls[b.Done:]) {
+		if c.pause != nil && !b.Atomic && e.holdsAny(c.pause, c.rows[b.Done:b.Done+1], b.Calls[b.Done:]) {
 			committed = true
 			if err := tx.Commit(); err != nil {
 				return err

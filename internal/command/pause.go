@@ -13,6 +13,7 @@ import (
 
 	"github.com/redbud-go/redbud/internal/engine"
 	"github.com/redbud-go/redbud/internal/keyspace"
+	"github.com/redbud-go/redbud/internal/lua"
 )
 
 // pause is one that goes on.
@@ -78,15 +79,34 @@ func (p *pauses) stop() {
 	p.now.Store(nil)
 }
 
-// holds reports whether a call, which fits its row, is held back.
-func (p *pause) holds(row *Command, call engine.Call) bool {
-	return p.all || row.Flags&(Write|MayReplicate) != 0
+// holds reports whether a pause holds back a call that fits its row.
+func (e *Engine) holds(p *pause, row *Command, call engine.Call) bool {
+	return p.all || e.mayWrite(row, call)
 }
 
-// holdsAny reports whether one of the calls is, of those that fit their rows.
-func (p *pause) holdsAny(rows []*Command, calls []engine.Call) bool {
+// mayWrite reports whether a call that fits its row may write. Scripts may, unless they say that they don't.
+func (e *Engine) mayWrite(row *Command, call engine.Call) bool {
+	if row.Flags&(Write|MayReplicate) == 0 {
+		return false
+	}
+	switch row.Name {
+	case "eval":
+		script, err := e.scripts.add(call[1], false)
+		return err != nil || script.Flags&lua.NoWrites == 0
+	case "evalsha":
+		script := e.scripts.find(call[1])
+		return script == nil || script.Flags&lua.NoWrites == 0
+	case "fcall":
+		f := e.scripts.libraries.function(call[1])
+		return f == nil || f.Flags&lua.NoWrites == 0
+	}
+	return true
+}
+
+// holdsAny reports whether one of the calls is held back.
+func (e *Engine) holdsAny(p *pause, rows []*Command, calls []engine.Call) bool {
 	for i, row := range rows {
-		if row != nil && row.Fits(len(calls[i])) && p.holds(row, calls[i]) {
+		if row != nil && row.Fits(len(calls[i])) && e.holds(p, row, calls[i]) {
 			return true
 		}
 	}
@@ -95,7 +115,7 @@ func (p *pause) holdsAny(rows []*Command, calls []engine.Call) bool {
 
 // Holds tells whether a pause holds back a call that fits its row: over is closed at the end of it. nil: none does.
 func (e *Engine) Holds(row *Command, call engine.Call) (over <-chan struct{}) {
-	if p := e.pauses.now.Load(); p != nil && p.holds(row, call) {
+	if p := e.pauses.now.Load(); p != nil && e.holds(p, row, call) {
 		return p.over
 	}
 	return nil

@@ -72,6 +72,12 @@ var stringCommands = []*Command{
 // maxString is the longest string that a command may build, as proto-max-bulk-len is by default.
 const maxString = 512 << 20
 
+// tooLong reports whether a string would be longer than a command may build one.
+func (c *Ctx) tooLong(bytes int64) bool {
+	const least = 1 << 20 // that proto-max-bulk-len may be
+	return bytes > least && (bytes > maxString || bytes > c.Engine.Settings.Int("proto-max-bulk-len"))
+}
+
 func getString(c *Ctx) error {
 	v, err := c.get(c.Args[1])
 	if err != nil {
@@ -378,7 +384,7 @@ func setRange(c *Ctx) error {
 	if len(value) == 0 {
 		return strLen(c)
 	}
-	if offset > maxString || int(offset)+len(value) > maxString {
+	if offset > maxString || c.tooLong(offset+int64(len(value))) {
 		// The type is looked at first, as in Redis.
 		if _, err := c.peek(key); err != nil {
 			return err
@@ -397,7 +403,7 @@ func setRange(c *Ctx) error {
 func appendString(c *Ctx) error {
 	if old, err := c.peek(c.Args[1]); err != nil {
 		return err
-	} else if len(old)+len(c.Args[2]) > maxString {
+	} else if c.tooLong(int64(len(old) + len(c.Args[2]))) {
 		return ErrTooLong
 	}
 	n, err := c.Tx.Append(c.Args[1], c.Args[2])
