@@ -8,9 +8,6 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// maxUnpack is how many values unpack returns at most.
-const maxUnpack = 7998
-
 func (s *state) openBase() {
 	for name, fn := range map[string]lua.LGFunction{
 		"assert":         s.baseAssert,
@@ -415,7 +412,7 @@ func (s *state) unpack(L *lua.LState) int {
 	if i > j {
 		return 0
 	}
-	if n := j - i + 1; n <= 0 || n >= maxUnpack {
+	if n := j - i + 1; n <= 0 || n+L.GetTop() > maxStack {
 		raise(L, "too many results to unpack")
 	}
 	for k := i; k <= j; k++ {

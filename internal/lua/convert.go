@@ -13,7 +13,7 @@ import (
 )
 
 // maxDepth is how deep a reply may nest tables: as deep as Redis's Lua stack takes.
-const maxDepth = 7990
+const maxDepth = 7995
 
 // toLua turns the first reply of b into a value and returns what follows it. The reply comes from a Host, so it is whole.
 func toLua(L *lua.LState, b []byte) (lua.LValue, []byte) {
@@ -145,8 +145,27 @@ func commandError(L *lua.LState, text string) *lua.LTable {
 	return t
 }
 
-// reply writes what a script returned. proto is the version that the script speaks (redis.setresp), which decides how booleans go.
-func reply(w *resp.Writer, v lua.LValue, proto, depth int) {
+// replier writes what a script returned. A table may hold itself, even twice, so that depth and size have an end.
+type replier struct {
+	w     *resp.Writer
+	proto int // that the script speaks (redis.setresp), which decides how booleans go
+	most  int // the length at which it is enough
+	over  bool
+}
+
+// reply writes a script's result.
+func reply(w *resp.Writer, v lua.LValue, proto int) {
+	start := w.Len()
+	r := replier{w: w, proto: proto, most: start + maxString}
+	r.value(v, 0)
+	if r.over {
+		w.Truncate(start)
+		w.Error("ERR " + errMemory.Error())
+	}
+}
+
+func (r *replier) value(v lua.LValue, depth int) {
+	w := r.w
 	switch v := v.(type) {
 	case lua.LString:
 		w.BulkString(string(v))
@@ -154,7 +173,7 @@ func reply(w *resp.Writer, v lua.LValue, proto, depth int) {
 		w.Int(truncate(float64(v)))
 	case lua.LBool:
 		switch {
-		case proto == 3:
+		case r.proto == 3:
 			w.Bool(bool(v))
 		case bool(v):
 			w.Int(1)
@@ -166,7 +185,11 @@ func reply(w *resp.Writer, v lua.LValue, proto, depth int) {
 			w.Error("ERR reached lua stack limit")
 			return
 		}
-		replyTable(w, v, proto, depth+1)
+		if w.Len() > r.most {
+			r.over = true
+			return
+		}
+		r.table(v, depth)
 	default:
 		w.Null()
 	}
@@ -180,7 +203,7 @@ func truncate(f float64) int64 {
 	return math.MinInt64
 }
 
-// lineEnds are what a status must not hold.
+// spaced makes spaces of line ends, which a status must not hold.
 func spaced(s string) string {
 	if strings.ContainsAny(s, "\r\n") {
 		return strings.NewReplacer("\r", " ", "\n", " ").Replace(s)
@@ -196,8 +219,9 @@ func cString(s string) string {
 	return s
 }
 
-// replyTable writes a table: as what its one field says that it is, or else as an array that ends at the first nil.
-func replyTable(w *resp.Writer, t *lua.LTable, proto, depth int) {
+// table writes a table: as what its one field says that it is, or else as an array that ends at the first nil.
+func (r *replier) table(t *lua.LTable, depth int) {
+	w := r.w
 	if s, ok := t.RawGetString("err").(lua.LString); ok {
 		w.Error(cString(string(s)))
 		return
@@ -225,9 +249,11 @@ func replyTable(w *resp.Writer, t *lua.LTable, proto, depth int) {
 	if inner, ok := t.RawGetString("map").(*lua.LTable); ok {
 		mark, n := w.Len(), 0
 		inner.ForEach(func(k, v lua.LValue) {
-			reply(w, k, proto, depth)
-			reply(w, v, proto, depth)
-			n++
+			if !r.over {
+				r.value(k, depth+3)
+				r.value(v, depth+3)
+				n++
+			}
 		})
 		w.Insert(mark, n, (*resp.Writer).Map)
 		return
@@ -235,8 +261,10 @@ func replyTable(w *resp.Writer, t *lua.LTable, proto, depth int) {
 	if inner, ok := t.RawGetString("set").(*lua.LTable); ok {
 		mark, n := w.Len(), 0
 		inner.ForEach(func(k, _ lua.LValue) {
-			reply(w, k, proto, depth)
-			n++
+			if !r.over {
+				r.value(k, depth+3)
+				n++
+			}
 		})
 		w.Insert(mark, n, (*resp.Writer).Set)
 		return
@@ -246,8 +274,8 @@ func replyTable(w *resp.Writer, t *lua.LTable, proto, depth int) {
 		n++
 	}
 	w.Array(n)
-	for i := range n {
-		reply(w, t.RawGetInt(i+1), proto, depth)
+	for i := 0; i < n && !r.over; i++ {
+		r.value(t.RawGetInt(i+1), depth+1)
 	}
 }
 

@@ -157,6 +157,16 @@ func TestScriptsLeaveNothingBehind(t *testing.T) {
 	}
 }
 
+func TestReplyOfATableInItselfEnds(t *testing.T) {
+	m := New(Options{})
+	if got := eval(t, m, &fake{}, "local t = {} t[1] = t return t"); strings.Count(got, "*1\r\n") != 7995 || !strings.HasSuffix(got, "-ERR reached lua stack limit") {
+		t.Errorf("%d levels, end %.100q", strings.Count(got, "*1\r\n"), got[max(0, len(got)-100):])
+	}
+	if got := eval(t, m, &fake{}, "local t = {} t[1], t[2] = t, t return t"); got != "-ERR not enough memory" {
+		t.Errorf("%.100q", got)
+	}
+}
+
 func TestStatesForgetScripts(t *testing.T) {
 	m := New(Options{})
 	w := &resp.Writer{}

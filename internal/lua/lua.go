@@ -19,7 +19,7 @@ type Host interface {
 	Call(args [][]byte, proto int) []byte
 	// Check is asked every few thousand instructions. An error ends the script, which cannot catch it; its text goes into the error reply.
 	Check() error
-	// May is redis.acl_check_cmd: whether the script's user may run this. An error is what the script gets raised.
+	// May is redis.acl_check_cmd: whether the script's user may run this. An error says that there is no such command.
 	May(args [][]byte) (bool, error)
 	// Log takes what redis.log writes, with a level from 0 (debug) to 3 (warning).
 	Log(level int, text string)

@@ -190,7 +190,7 @@ func (s *state) aclCheck(L *lua.LState) int {
 	}
 	may, err := s.run.Host.May(words)
 	if err != nil {
-		return fail(L, codeless(strings.TrimPrefix(err.Error(), "-")))
+		return fail(L, "Invalid command passed to redis.acl_check_cmd()")
 	}
 	L.Push(lua.LBool(may))
 	return 1

@@ -129,7 +129,7 @@ func (s *state) call(fn *lua.LFunction, nargs int) bool {
 	err := L.PCall(nargs, 1, s.onError)
 	r := s.run
 	if err == nil {
-		reply(r.W, L.Get(-1), s.proto, 0)
+		reply(r.W, L.Get(-1), s.proto)
 		L.Pop(1)
 	} else {
 		closeUpvalues(L, 0)

@@ -44,7 +44,7 @@ func stringByte(L *lua.LState) int {
 	if from > to {
 		return 0
 	}
-	if to-from+1 >= maxUnpack {
+	if to-from+1+L.GetTop() > maxStack {
 		raise(L, "stack overflow (string slice too long)")
 	}
 	for i := from; i <= to; i++ {
@@ -66,10 +66,13 @@ func stringChar(L *lua.LState) int {
 	return 1
 }
 
+// stringDump gives what looks like compiled code and, as in Redis, cannot be loaded.
 func stringDump(L *lua.LState) int {
-	checkFunction(L, 1)
-	raise(L, "unable to dump given function")
-	return 0
+	if checkFunction(L, 1).IsG {
+		raise(L, "unable to dump given function")
+	}
+	L.Push(lua.LString("\x1bLuaQ"))
+	return 1
 }
 
 func stringLen(L *lua.LState) int {
