@@ -329,7 +329,8 @@ func latencyHelp(c *Ctx) error {
 		"    Reset latency data of one or more <event> classes.",
 		"    (default: reset all data for all event classes)",
 		"HISTOGRAM [COMMAND ...]",
-		"    Return a cumulative distribution of commands latencies in histogram format.")
+		"    Return a cumulative distribution of latencies in the format of a histogram for the specified command names.",
+		"    If no commands are specified then all histograms are replied.")
 	return nil
 }
 

@@ -4,8 +4,10 @@ package command
 import (
 	"bufio"
 	"context"
+	"errors"
 	"net"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/redbud-go/redbud/internal/keyspace"
@@ -93,7 +95,7 @@ func migrate(c *Ctx) error {
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort(string(c.Args[1]), string(c.Args[2])))
 	if err != nil {
-		return errMigrateConnect
+		return notConnected(err)
 	}
 	defer conn.Close()
 	defer context.AfterFunc(c.ctx, func() { _ = conn.Close() })() // whoever reads or writes sees the error
@@ -105,6 +107,14 @@ func migrate(c *Ctx) error {
 		return errMigrateWrite
 	}
 	return c.moved(&m, keys, bufio.NewReader(conn), step)
+}
+
+// notConnected is the refusal where there is no connection. Redis notices that nobody listens when it writes.
+func notConnected(err error) error {
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return errMigrateWrite
+	}
+	return errMigrateConnect
 }
 
 // restores writes the calls that the other server gets, and names the keys that there are.

@@ -30,7 +30,7 @@ func TestKeysMoveToARealServer(t *testing.T) {
 		{"MIGRATE HOST PORT  5 5000 REPLACE KEYS s nosuch l x", "OK"},
 		{"EXISTS s l x", "0"},
 		{"SET s v", "OK"},
-		{"MIGRATE 127.0.0.1 1 s 0 100", "{error:IOERR error or timeout connecting to the client}"},
+		{"MIGRATE 127.0.0.1 1 s 0 100", "{error:IOERR error or timeout writing to target instance}"},
 	} {
 		words := strings.Split(strings.NewReplacer("HOST", host, "PORT", port).Replace(c.call), " ")
 		if v := us(words...); text(&v) != c.want {

@@ -110,7 +110,7 @@ func (l *slowlog) newest(n int64) []slowCall {
 
 func slowlogGet(c *Ctx) error {
 	if len(c.Args) > 3 {
-		return unknownSubcommand(c.Args)
+		return c.wrongWords()
 	}
 	n := int64(10)
 	if len(c.Args) == 3 {

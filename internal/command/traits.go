@@ -278,7 +278,11 @@ func (c *Command) wellPlaced(call engine.Call) bool {
 		return true
 	}
 	n, ok := parseInt(call[at])
-	return ok && n > 0 && n <= int64(len(call)-at-1)/int64(max(c.Keys.Step, 1))
+	least := int64(1)
+	if c.Group == "scripting" { // scripts need no keys
+		least = 0
+	}
+	return ok && n >= least && n <= int64(len(call)-at-1)/int64(max(c.Keys.Step, 1))
 }
 
 // inCategory reports whether a command belongs to an ACL category, given without the @ and in any case.

@@ -167,6 +167,12 @@ func diff(a, b string) string {
 	return "- " + strings.Join(as, "\n- ") + "\n+ " + strings.Join(bs, "\n+ ")
 }
 
+// withoutSession are the commands that no session calls, and why.
+var withoutSession = map[string]string{
+	"save": "it writes a file", "bgrewriteaof": "it writes files",
+	"asking": "it concerns a connection of a cluster", "readonly": "as asking", "readwrite": "as asking",
+}
+
 func TestEveryCommandHasASession(t *testing.T) {
 	sessions, err := Sessions()
 	if err != nil {
@@ -190,7 +196,7 @@ func TestEveryCommandHasASession(t *testing.T) {
 			rows = row.Subs
 		}
 		for _, r := range rows {
-			if !called[r] {
+			if !called[r] && withoutSession[r.FullName()] == "" {
 				missing = append(missing, r.FullName())
 			}
 		}

@@ -102,6 +102,7 @@ var undrawn = map[string]string{
 	"restore":         "as dump",
 	"sort":            "Redis takes what an earlier call left behind for a number out of range, now and then; and words that differ behind a zero byte for equal",
 	"sort_ro":         "as sort",
+	"migrate":         "it calls other servers",
 	"object|idletime": "it tells the clock, and whether the policy is LFU",
 	"object|freq":     "it is refused unless the policy is LFU",
 	"object|refcount": "it tells how Redis keeps a value",
