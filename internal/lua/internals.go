@@ -50,6 +50,12 @@ func registerTop(L *lua.LState) int {
 	return *(*int)(unsafe.Add(reg, offsets.regTop))
 }
 
+// registers is how many there are, used or not.
+func registers(L *lua.LState) int {
+	reg := *(*unsafe.Pointer)(unsafe.Add(unsafe.Pointer(L), offsets.reg))
+	return len(*(*[]lua.LValue)(unsafe.Add(reg, offsets.regArray)))
+}
+
 // closeUpvalues closes the variables in registers from base upwards.
 func closeUpvalues(L *lua.LState, base int) {
 	at := (**lua.Upvalue)(unsafe.Add(unsafe.Pointer(L), offsets.uvcache))

@@ -36,7 +36,7 @@ const (
 	AllowCrossSlotKeys
 )
 
-// flagNames are how scripts spell the flags.
+// flagNamed is the flag that scripts spell so.
 func flagNamed(name string) (Flags, bool) {
 	switch name {
 	case "no-writes":
@@ -74,6 +74,9 @@ type Machine struct {
 
 // maxIdle is how many states wait for the next script. Scripts mostly run one at a time, under the lock of a keyspace.
 const maxIdle = 4
+
+// keptRegisters are the registers that a state may have grown to and still be used again.
+const keptRegisters = 1 << 15
 
 // New returns a Machine.
 func New(o Options) *Machine {
@@ -154,8 +157,11 @@ func (m *Machine) take() *state {
 	return newState(m, false)
 }
 
-// give takes a state back.
+// give takes a state back. One that has grown is left to the collector, which would go through all of its registers each time.
 func (m *Machine) give(st *state) {
+	if registers(st.L) > keptRegisters {
+		return
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.idle) < maxIdle {

@@ -2,6 +2,7 @@ package lua
 
 import (
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/redbud-go/redbud/internal/resp"
@@ -23,12 +24,12 @@ func (f *fake) Call(args [][]byte, _ int) []byte {
 	if r, ok := f.replies[strings.Join(words, " ")]; ok {
 		return []byte(r)
 	}
-	switch strings.ToLower(words[0]) {
-	case "echo":
+	switch name := strings.ToLower(words[0]); {
+	case name == "echo" && len(words) == 2:
 		w := resp.Writer{}
 		w.BulkString(words[1])
 		return w.Buf
-	case "set":
+	case name == "set":
 		return []byte("+OK\r\n")
 	}
 	return []byte("-ERR Unknown Redis command called from script\r\n")
@@ -74,5 +75,50 @@ func TestScriptsReply(t *testing.T) {
 		if got := eval(t, m, &fake{}, c.source); got != c.want {
 			t.Errorf("%s\n got %q\nwant %q", c.source, got, c.want)
 		}
+	}
+}
+
+func TestScriptsAndFunctionsRunAtOnce(t *testing.T) {
+	m := New(Options{})
+	const source = "local n = 0 for i = 1, 200 do n = n + #redis.call('echo', KEYS[1] .. i) end return n"
+	s, err := m.Compile([]byte(source))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := m.Load([]byte("#!lua name=l\nlocal n = 0\nredis.register_function('f', function() n = n + 1 return n end)"), &fake{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const workers, rounds = 6, 50
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for range rounds {
+				w := &resp.Writer{}
+				m.Eval(s, &Run{Keys: [][]byte{[]byte("k")}, Host: &fake{}, W: w})
+				if string(w.Buf) != ":692\r\n" {
+					t.Errorf("%q", w.Buf)
+				}
+				m.Call(&l.Functions[0], &Run{Host: &fake{}, W: w})
+			}
+		})
+	}
+	wg.Wait()
+	w := &resp.Writer{}
+	m.Call(&l.Functions[0], &Run{Host: &fake{}, W: w})
+	if string(w.Buf) != ":301\r\n" {
+		t.Errorf("after %d calls: %q", workers*rounds, w.Buf)
+	}
+}
+
+func TestRandomNumbersGoOn(t *testing.T) {
+	m := New(Options{})
+	first := eval(t, m, &fake{}, "return tostring(math.random())")
+	if second := eval(t, m, &fake{}, "return tostring(math.random())"); first == second {
+		t.Errorf("%q twice", first)
+	}
+	const seeded = "math.randomseed(7) return math.random(1000000)"
+	if one, other := eval(t, m, &fake{}, seeded), eval(t, m, &fake{}, seeded); one != other {
+		t.Errorf("%q and %q from one seed", one, other)
 	}
 }

@@ -5,7 +5,6 @@ package lua
 import (
 	"context"
 	"errors"
-	"math"
 	"runtime"
 	"runtime/metrics"
 	"strings"
@@ -24,8 +23,6 @@ const (
 	largeIndex = 1 << 16
 	// maxString is the longest string there can be.
 	maxString = 512 << 20
-
-	maxFloat = math.MaxFloat64
 )
 
 var errMemory = errors.New("not enough memory")
@@ -173,5 +170,3 @@ func codeless(text string) string {
 	}
 	return text
 }
-
-func signbit(f float64) bool { return math.Signbit(f) }

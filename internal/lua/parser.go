@@ -276,9 +276,10 @@ func (p *parser) forStatement(line int) ast.Stmt {
 			n.Step = numeric(p.expression())
 		}
 		p.expect("do")
+		doLine := p.lastLine
 		p.declare(4)
 		n.Stmts = p.loop()
-		s = at(n, line, line)
+		s = at(n, doLine, doLine)
 	case p.tok.is(",") || p.tok.is("in"):
 		names := []string{name}
 		for p.accept(",") {

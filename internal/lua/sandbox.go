@@ -33,11 +33,9 @@ func (s *state) openGlobals() {
 	} {
 		s.globals.RawSetString(lib.name, s.protect(lib.table))
 	}
-	if !s.library {
-		os := L.CreateTable(0, 1)
-		os.RawSetString("clock", L.NewFunction(s.clock))
-		s.globals.RawSetString("os", s.protect(os))
-	}
+	os := L.CreateTable(0, 1)
+	os.RawSetString("clock", L.NewFunction(s.clock))
+	s.globals.RawSetString("os", s.protect(os))
 	if !s.library {
 		s.globals.RawSetString("__redis__err__handler", s.onError)
 	}
