@@ -34,6 +34,9 @@ func debugSwitch(turn func(c *Ctx, on bool) error) func(*Ctx) error {
 	}
 }
 
+// underDebug reports whether scripts may call a row that they must not call: DEBUG allows them more, but no scripts.
+func (c *Command) underDebug(e *Engine) bool { return e.allScripts.Load() && c.Group != "scripting" }
+
 // sweeping turns on and off that the store removes expired keys that nobody asks for.
 func (c *Ctx) sweeping(on bool) error {
 	if s, ok := c.Tx.(keyspace.Sweeper); ok {
@@ -250,7 +253,7 @@ func debugReload(c *Ctx) error {
 	err := c.load(bytes.NewReader(image.Bytes()), how)
 	var corrupt *rdb.CorruptError
 	switch {
-	case errors.Is(err, errConflict), errors.Is(err, errDatabase), errors.As(err, &corrupt):
+	case errors.Is(err, errConflict), errors.Is(err, errDatabase), errors.Is(err, errLibrary), errors.As(err, &corrupt):
 		if err := c.Tx.Select(c.DB); err != nil {
 			return err
 		}

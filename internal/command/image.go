@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/redbud-go/redbud/internal/keyspace"
+	"github.com/redbud-go/redbud/internal/lua"
 	"github.com/redbud-go/redbud/internal/rdb"
 )
 
@@ -13,9 +14,13 @@ import (
 // imageChunk is how many keys of a database are looked up at a time.
 const imageChunk = 512
 
-// imageFacts are what an image says of who wrote it.
-func imageFacts() []string {
-	return []string{"redis-ver", RedisVersion, "redis-bits", "64", "redbud-ver", Version()}
+// beginImage begins an image, with who wrote it and the libraries of functions.
+func (e *Engine) beginImage(w io.Writer, version int) *rdb.Writer {
+	f := rdb.NewWriter(w, version, "redis-ver", RedisVersion, "redis-bits", "64", "redbud-ver", Version())
+	for _, lib := range e.scripts.libraries.all() {
+		f.Library(lib.Source)
+	}
+	return f
 }
 
 // image writes all databases as they are in this transaction. begin is called with an empty file, twice if the first turned out
@@ -28,7 +33,7 @@ func (c *Ctx) image(begin func() (io.Writer, error)) error {
 		}
 		var w io.Writer
 		if w, err = begin(); err == nil {
-			err = c.writeImage(rdb.NewWriter(w, version, imageFacts()...))
+			err = c.writeImage(c.Engine.beginImage(w, version))
 		}
 	}
 	return errors.Join(err, c.Tx.Select(c.DB))
@@ -100,6 +105,7 @@ type loading struct {
 var (
 	errConflict = errors.New("a key of the file exists already")
 	errDatabase = errors.New("the file has a database that there is not")
+	errLibrary  = errors.New("a library of functions cannot be loaded")
 )
 
 // load reads an image. Nothing is changed where it is damaged.
@@ -109,6 +115,12 @@ func (c *Ctx) load(r io.Reader, how loading) error {
 		return err
 	}
 	var keys []*rdb.Key
+	var libraries []*lua.Library
+	broken := false
+	file.Libraries = func(code []byte) {
+		lib, err := c.compile(code)
+		libraries, broken = append(libraries, lib), broken || err != nil
+	}
 	for err == nil {
 		var k *rdb.Key
 		k, err = file.Next()
@@ -123,24 +135,43 @@ func (c *Ctx) load(r io.Reader, how loading) error {
 	if err != io.EOF {
 		return err
 	}
+	if broken {
+		return errLibrary
+	}
+	if err := c.conflicts(keys, how); err != nil {
+		return err
+	}
+	if err := c.Engine.scripts.libraries.add(libraries, how.merge, !how.keep); err != nil {
+		return errConflict
+	}
 	if err := c.replace(keys, how); err != nil {
 		return err
 	}
 	return c.Tx.Select(c.DB)
 }
 
-// replace stores the keys of an image.
-func (c *Ctx) replace(keys []*rdb.Key, how loading) error {
-	if how.keep && !how.merge {
-		for _, k := range keys {
-			if err := c.Tx.Select(k.Database); err != nil {
-				return err
-			}
-			if e, err := c.entry(k.Name); err != nil || e.Type != keyspace.None {
-				return errors.Join(err, errConflict)
-			}
+// conflicts is errConflict if there is a key of an image that must not be replaced.
+func (c *Ctx) conflicts(keys []*rdb.Key, how loading) error {
+	if !how.keep || how.merge {
+		return nil
+	}
+	for _, k := range keys {
+		if err := c.Tx.Select(k.Database); err != nil {
+			return err
+		}
+		e, err := c.entry(k.Name)
+		switch {
+		case err != nil:
+			return err
+		case e.Type != keyspace.None:
+			return errConflict
 		}
 	}
+	return nil
+}
+
+// replace stores the keys of an image.
+func (c *Ctx) replace(keys []*rdb.Key, how loading) error {
 	if !how.keep {
 		if err := c.clearAll(); err != nil {
 			return err

@@ -166,7 +166,7 @@ func (e *Engine) gradualImage(ctx context.Context, begin func() (io.Writer, erro
 		}
 		var w io.Writer
 		if w, err = begin(); err == nil {
-			err = e.writeGradually(ctx, rdb.NewWriter(w, version, imageFacts()...))
+			err = e.writeGradually(ctx, e.beginImage(w, version))
 		}
 	}
 	return err

@@ -37,6 +37,9 @@ func TestReloadKeepsEverything(t *testing.T) {
 	sample(t, e)
 	ask := asking(t, e)
 	ask("HPEXPIRE", "h", "100000000", "FIELDS", "1", "f")
+	if v := ask("FUNCTION", "LOAD", "#!lua name=lib\nredis.register_function('f', function() return 'called' end)"); text(&v) != "lib" {
+		t.Fatal(text(&v))
+	}
 	before := ask("DEBUG", "DIGEST")
 	for _, call := range []string{"DEBUG RELOAD", "DEBUG LOADAOF", "DEBUG RELOAD NOSAVE NOFLUSH MERGE"} {
 		if v := ask(strings.Fields(call)...); text(&v) != "OK" {
@@ -50,6 +53,7 @@ func TestReloadKeepsEverything(t *testing.T) {
 		{"XPENDING x g", "[1,2-1,2-1,[[bob,1]]]"},
 		{"HTTL h FIELDS 2 f g", "[100000,-1]"},
 		{"OBJECT ENCODING n", "int"},
+		{"FCALL f 0", "called"},
 	} {
 		if v := ask(strings.Fields(c.call)...); text(&v) != c.want {
 			t.Errorf("%s: %s, want %s", c.call, text(&v), c.want)
@@ -71,6 +75,33 @@ func TestReloadIntoWhatIsThereRefusesConflicts(t *testing.T) {
 		{"GET other", "$-1"},
 		{"DEBUG RELOAD FOO", "-ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options."},
 	})
+}
+
+func TestLibrariesAreReloadedToo(t *testing.T) {
+	e := operated(t)
+	ask := asking(t, e)
+	load := func(name string) {
+		ask("FUNCTION", "LOAD", "#!lua name="+name+"\nredis.register_function('"+name+"', function() return 'called' end)")
+	}
+	load("one")
+	for _, c := range []struct{ call, want string }{
+		{"DEBUG RELOAD NOFLUSH", "{error:ERR Error trying to load the RDB dump, check server logs.}"},
+		{"DEBUG RELOAD NOFLUSH MERGE", "OK"},
+		{"FUNCTION DELETE one", "OK"},
+		{"DEBUG RELOAD NOSAVE", "OK"},
+		{"FCALL one 0", "called"},
+	} {
+		if v := ask(strings.Fields(c.call)...); text(&v) != c.want {
+			t.Errorf("%s: %s, want %s", c.call, text(&v), c.want)
+		}
+	}
+	load("two")
+	ask("DEBUG", "RELOAD", "NOSAVE", "NOFLUSH", "MERGE")
+	for _, name := range []string{"one", "two"} {
+		if v := ask("FCALL", name, "0"); text(&v) != "called" {
+			t.Errorf("%s: %s", name, text(&v))
+		}
+	}
 }
 
 func TestSavedFileIsLoadedByAnEmptyEngine(t *testing.T) {

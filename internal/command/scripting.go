@@ -137,7 +137,7 @@ func (s *scripting) allows(row *Command, call engine.Call) error {
 		return errUnknownInScript
 	case !row.Fits(len(call)) || row.Subs != nil:
 		return errArityInScript
-	case row.Flags&NoScript != 0 || row.Flags&Session != 0 && row.Name != "select":
+	case row.Flags&NoScript != 0 && !row.underDebug(s.c.Engine) || row.Flags&Session != 0 && row.Name != "select":
 		return errNotInScript
 	}
 	if s.c.Session != nil {
