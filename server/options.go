@@ -58,8 +58,8 @@ type front struct {
 	settings  *command.Settings            // nil: the engine has none of ours
 	limits    atomic.Pointer[bufferLimits] // as settings had them last
 
-	full func(context.Context) bool        // whether memory is short: nothing is queued then
-	busy func(row *command.Command) string // the refusal while a script takes too long
+	full   func(context.Context) bool        // whether memory is short: nothing is queued then
+	denies func(row *command.Command) string // the refusal of what cannot run now
 
 	// The end of a pause that holds a call back, nil for none, and waiting for it. paused is nil where the engine forwards.
 	paused  func(row *command.Command, call engine.Call) <-chan struct{}
@@ -98,12 +98,12 @@ func (f *front) init(e engine.Engine, o *Options) {
 	f.maxQuery.Store(int64(o.Limits.QueryBuffer))
 	f.failedAt.Store(-int64(time.Hour))
 	if host := embedded(e); host != nil {
-		f.info, f.settings, f.full, f.busy = host.Info, host.Settings, host.Full, host.Busy
+		f.info, f.settings, f.full, f.denies = host.Info, host.Settings, host.Full, host.Denies
 		f.paused, f.outlive = host.Holds, host.Outlast
 		f.hub.tracker.limit(func() int { return int(host.Settings.Int("tracking-table-max-keys")) })
 	} else {
 		f.forwards, f.full = true, func(context.Context) bool { return false }
-		f.busy = func(*command.Command) string { return "" }
+		f.denies = func(*command.Command) string { return "" }
 	}
 }
 

@@ -60,6 +60,7 @@ type session struct {
 
 	runs    *engine.Batch // the one that the engine runs, or has run last
 	exposed int           // how many of its calls were shown to those who monitor
+	script  engine.Call   // of them, the one that runs a script
 
 	state
 	ears    ears
@@ -324,8 +325,8 @@ func (s *session) answer(call engine.Call) {
 	case s.multi && row != nil && row.Flags&command.NoMulti != 0:
 		s.reject("ERR Command not allowed inside a transaction")
 	case s.denied(row, call):
-	case s.busy(row) != "":
-		s.rejectNamed(call, s.busy(row))
+	case s.denies(row) != "":
+		s.rejectNamed(call, s.denies(row))
 	case s.hushes() && !amongMessages[row]:
 		s.reject("ERR Can't execute '" + fullName(row, call) + "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context")
 	case s.monitors && row != nil && row.Flags&(command.Write|command.ReadOnly|command.MayReplicate) != 0:
@@ -404,8 +405,10 @@ func (s *session) Served() { s.box.begin() }
 
 // Scripted implements engine.Session.
 func (s *session) Scripted(call engine.Call, begin bool) {
-	if !begin {
-		s.track(call)
+	if begin {
+		s.script = call
+	} else if s.tracks != nil {
+		s.trackInScript(call)
 	}
 	if !s.hub.Monitored() {
 		return

@@ -45,7 +45,7 @@ func shutdown(s *session, call engine.Call, w *resp.Writer) {
 	}
 	s.log.Info("shutdown", "client", s.id, "address", s.addr)
 	s.ended = true
-	s.shutdown(now || s.busy(nil) != "") // a script that takes too long would not let it end
+	s.shutdown(now || s.denies(nil) != "") // a script that takes too long would not let it end
 }
 
 // saved writes all keys to a file, and reports whether it could.

@@ -20,20 +20,40 @@ const (
 	cachingNo
 )
 
-// track notes the keys of a call that is about to read, if the session tracks.
-func (s *session) track(calls ...engine.Call) {
+// noting reports whether the session wants to know of writes to what the next call reads.
+func (s *session) noting() bool {
 	how := s.tracks
-	if how == nil || how.bcast || how.optIn && s.caching != cachingYes || how.optOut && s.caching == cachingNo {
+	return how != nil && !how.bcast && (!how.optIn || s.caching == cachingYes) && (!how.optOut || s.caching != cachingNo)
+}
+
+// track notes the keys of calls that are about to read, if the session tracks. What a script reads is noted call by call.
+func (s *session) track(calls ...engine.Call) {
+	if !s.noting() {
 		return
 	}
 	for _, call := range calls {
 		row, err := command.Commands.Find(call)
-		if err == nil && row.Flags&command.ReadOnly != 0 && row.Group != "scripting" { // what a script reads is noted call by call
-			s.keys = row.Keys.Append(s.keys[:0], call)
-			s.hub.tracker.remember(s.id, s.keys)
-			clear(s.keys)
+		if err == nil && row.Flags&command.ReadOnly != 0 && row.Group != "scripting" {
+			s.note(row, call)
 		}
 	}
+}
+
+// note notes the keys of a call.
+func (s *session) note(row *command.Command, call engine.Call) {
+	s.keys = row.Keys.Append(s.keys[:0], call)
+	s.hub.tracker.remember(s.id, s.keys)
+	clear(s.keys)
+}
+
+// trackInScript notes the keys of a call that a script is about to make and, if it reads, those that the script has declared.
+func (s *session) trackInScript(call engine.Call) {
+	row, err := command.Commands.Find(call)
+	if err != nil || row.Flags&command.ReadOnly == 0 || !s.noting() {
+		return
+	}
+	s.note(row, call)
+	s.note(command.Commands.Lookup(s.script[0]), s.script)
 }
 
 const (

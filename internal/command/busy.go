@@ -153,13 +153,16 @@ func (b *busy) close() {
 	}
 }
 
-// Busy is the refusal of a call while a script is overdue, "" if none is or the call may run all the same.
-func (e *Engine) Busy(row *Command) string {
-	r := e.busy.overdue.Load()
-	if r == nil || row != nil && row.Flags&AllowBusy != 0 {
-		return ""
+// Denies is the refusal of a call that cannot run now, "" if it can: a script is overdue, or replicas are missing. row is nil for a call
+// that is in no table.
+func (e *Engine) Denies(row *Command) string {
+	if r := e.busy.overdue.Load(); r != nil && (row == nil || row.Flags&AllowBusy == 0) {
+		return string(r.refusal())
 	}
-	return string(r.refusal())
+	if row != nil && row.Flags&Write != 0 && e.lonely() {
+		return string(errNoReplicas)
+	}
+	return ""
 }
 
 // doBusy answers what is left of a batch while a script is overdue.

@@ -95,7 +95,8 @@ type Ctx struct {
 	looks     keyspace.Lookup
 	bounded   bool    // keys may take only so much memory,
 	pause     *pause  // that holds calls back; nil: none
-	short     bool    // of which none was left before this call, or before this atomic batch
+	lonely    bool    // there are fewer replicas than writing wants
+	short     bool    // of memory none was left before this call, or before this atomic batch
 	woke      bool    // calls that waited were served in this batch's transaction
 	blockable bool    // the call may wait
 	inScript  bool    // a script makes the call

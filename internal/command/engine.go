@@ -49,7 +49,8 @@ type Engine struct {
 	contexts   sync.Pool
 	table      *Table // Commands, for commands about commands: they stand in it and cannot name it
 
-	scripts scripts // what EVALSHA and FCALL know
+	scripts scripts      // what EVALSHA and FCALL know
+	wanted  atomic.Int64 // how many replicas there must be for calls that write
 	log     *slog.Logger
 
 	conflicts atomic.Int64
@@ -85,6 +86,7 @@ func NewEngine(store keyspace.Store, o Options) *Engine {
 	if s, ok := store.(keyspace.Bounded); ok {
 		e.bound(s)
 	}
+	e.wantFollowers()
 	e.Settings.Register(Setting{Name: "notify-keyspace-events", Normal: normalEvents, Apply: func(letters string) error {
 		e.selectEvents(letters)
 		return nil
@@ -93,6 +95,7 @@ func NewEngine(store keyspace.Store, o Options) *Engine {
 	e.Settings.then(func(string) error { e.watch(); return nil }, "slowlog-log-slower-than", "latency-monitor-threshold", "latency-tracking")
 	e.watch()
 	e.Info.Register("stats", e.infoChannels)
+	e.Info.Register("memory", e.infoScripts)
 	e.saves.last = e.Info.started / 1000
 	return e
 }
@@ -131,6 +134,7 @@ func (e *Engine) Do(ctx context.Context, b *engine.Batch, w *resp.Writer) error 
 	access := e.prepare(c, b)
 	access.Observer, access.Lookup = c, &c.looks
 	c.W, c.Session, c.looks.Unused, c.bounded = w, b.Session, b.NoTouch, e.bounded.Load()
+	c.short, c.lonely = false, e.lonely()
 	b.Done = 0
 	c.ctx = ctx
 	err := keyspace.ErrCut
@@ -258,19 +262,17 @@ func (e *Engine) run(ctx context.Context, c *Ctx, b *engine.Batch, a keyspace.Ac
 		}
 	}
 	c.blockable = !b.Atomic
-	if b.Atomic && c.bounded {
-		refused, err := c.refusesAll(b)
+	if b.Atomic && (c.bounded || c.lonely) {
+		refusal, err := c.refusesAll()
 		if err != nil {
 			return err
 		}
-		if refused && b.Session != nil {
-			return engine.Discarded(ErrOutOfMemory)
+		if refusal != "" && b.Session != nil {
+			return engine.Discarded(refusal)
 		}
-		if refused {
-			for ; b.Done < len(b.Calls); b.Done++ {
-				if err := e.refuse(c, c.rows[b.Done], c.W.Len(), ErrOutOfMemory, true); err != nil {
-					return err
-				}
+		for ; refusal != "" && b.Done < len(b.Calls); b.Done++ {
+			if err := e.refuse(c, c.rows[b.Done], c.W.Len(), refusal, true); err != nil {
+				return err
 			}
 		}
 	}
@@ -325,10 +327,10 @@ func (e *Engine) call(c *Ctx, row *Command, call engine.Call) error {
 		if err = e.other(c, call); err != nil {
 			return e.refuse(c, row, mark, err, true)
 		}
-	case c.bounded && c.blockable:
-		refused, err := c.refuses(row)
-		if refused {
-			err = ErrOutOfMemory
+	case (c.bounded || c.lonely) && c.blockable:
+		refusal, err := c.refuses(row)
+		if refusal != "" {
+			err = refusal
 		}
 		if err != nil {
 			return e.refuse(c, row, mark, err, true)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"strings"
 
-	"github.com/redbud-go/redbud/internal/engine"
 	"github.com/redbud-go/redbud/internal/keyspace"
 )
 
@@ -75,24 +74,29 @@ func (e *Engine) Full(ctx context.Context) bool {
 	return full && err == nil
 }
 
-// refuses reports whether memory is too short for a call.
-func (c *Ctx) refuses(row *Command) (bool, error) {
+// refuses returns why a call cannot run now; "": it can.
+func (c *Ctx) refuses(row *Command) (Refusal, error) {
+	if c.lonely && row.Flags&Write != 0 {
+		return errNoReplicas, nil
+	}
+	if !c.bounded {
+		return "", nil
+	}
 	full, err := c.full()
 	c.short = full
-	return full && row.Flags&DenyOOM != 0, err
+	if full && row.Flags&DenyOOM != 0 {
+		return ErrOutOfMemory, err
+	}
+	return "", err
 }
 
 // refusesAll is refuses for an atomic batch: of a transaction, all calls run or none.
-func (c *Ctx) refusesAll(b *engine.Batch) (bool, error) {
-	full, err := c.full()
-	c.short = full
-	if !full || err != nil {
-		return false, err
-	}
+func (c *Ctx) refusesAll() (Refusal, error) {
+	any := Flags(0)
 	for _, row := range c.rows {
-		if row != nil && row.Flags&DenyOOM != 0 {
-			return true, nil
+		if row != nil {
+			any |= row.Flags
 		}
 	}
-	return false, nil
+	return c.refuses(&Command{Flags: any})
 }

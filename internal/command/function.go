@@ -46,14 +46,17 @@ var functionCommands = []*Command{
 type libraries struct {
 	mu        sync.Mutex // guards what follows
 	byName    map[string]*lua.Library
-	functions map[string]*lua.Function
+	functions map[string]*lua.Function // by name in lower case: case does not matter
 }
 
 // function returns a function by name; nil: there is none.
 func (l *libraries) function(name []byte) *lua.Function {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.functions[string(name)]
+	if f := l.functions[string(name)]; f != nil {
+		return f
+	}
+	return l.functions[strings.ToLower(string(name))]
 }
 
 // library returns a library by name; nil: there is none.
@@ -105,10 +108,11 @@ func (l *libraries) add(more []*lua.Library, replace, clear bool) error {
 		lib := next.byName[name]
 		for i := range lib.Functions {
 			f := &lib.Functions[i]
-			if next.functions[f.Name] != nil {
+			low := strings.ToLower(f.Name)
+			if next.functions[low] != nil {
 				return Refusal("ERR Function " + f.Name + " already exists")
 			}
-			next.functions[f.Name] = f
+			next.functions[low] = f
 		}
 	}
 	l.byName, l.functions = next.byName, next.functions
@@ -124,7 +128,7 @@ func (l *libraries) remove(name []byte) bool {
 		return false
 	}
 	for i := range lib.Functions {
-		delete(l.functions, lib.Functions[i].Name)
+		delete(l.functions, strings.ToLower(lib.Functions[i].Name))
 	}
 	delete(l.byName, lib.Name)
 	return true
@@ -152,9 +156,10 @@ func fcall(c *Ctx) error {
 	if err != nil {
 		return err
 	}
+	mark := c.W.Len()
 	host.begin(f.Name)
 	c.Engine.scripts.lua().Call(f, &lua.Run{Keys: keys, Args: args, Host: host, W: c.W})
-	return host.end()
+	return host.end(mark)
 }
 
 // loadTime is how long the code of a library may run.

@@ -108,10 +108,7 @@ func commandList(c *Ctx) error {
 // innerCall is the call that COMMAND GETKEYS asks about, with its row.
 func innerCall(c *Ctx) (*Command, engine.Call, error) {
 	call := c.Args[2:]
-	row := c.Engine.table.Lookup(call[0])
-	if row != nil && row.Subs != nil && len(call) > 1 {
-		row = row.sub(call[1])
-	}
+	row := c.Engine.table.Row(call)
 	switch {
 	case row == nil:
 		return nil, nil, Refusal("ERR Invalid command specified")
@@ -119,6 +116,8 @@ func innerCall(c *Ctx) (*Command, engine.Call, error) {
 		return nil, nil, Refusal("ERR The command has no key arguments")
 	case !row.Fits(len(call)):
 		return nil, nil, Refusal("ERR Invalid number of arguments specified for command")
+	case !row.wellPlaced(call) && row.Flags&NoMandatoryKeys != 0:
+		call = call[:1] // which has none
 	case !row.wellPlaced(call):
 		return nil, nil, Refusal("ERR Invalid arguments specified for command")
 	}

@@ -137,6 +137,15 @@ func (s *scripts) count() int {
 	return len(s.bySHA)
 }
 
+// infoScripts is what INFO tells of scripts and functions.
+func (e *Engine) infoScripts(f *Fields) error {
+	libraries, functions := e.scripts.libraries.counts()
+	f.Int("number_of_cached_scripts", int64(e.scripts.count()))
+	f.Int("number_of_functions", int64(functions))
+	f.Int("number_of_libraries", int64(libraries))
+	return nil
+}
+
 func eval(c *Ctx) error {
 	keys, args, err := c.scriptArguments()
 	if err != nil {
@@ -187,9 +196,10 @@ func (c *Ctx) runScript(script *lua.Script, keys, args [][]byte) error {
 	if err != nil {
 		return err
 	}
+	mark := c.W.Len()
 	host.begin("")
 	c.Engine.scripts.lua().Eval(script, &lua.Run{Keys: keys, Args: args, Host: host, W: c.W})
-	return host.end()
+	return host.end(mark)
 }
 
 func scriptLoad(c *Ctx) error {

@@ -1,8 +1,10 @@
 package command
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/redbud-go/redbud/internal/engine"
@@ -17,6 +19,8 @@ type scripting struct {
 	run *running
 	w   resp.Writer // the reply to what the script has called last
 	err error       // a failure: the engine cannot say what happened
+
+	refusal []byte // the last that the script got for a call
 
 	readOnly bool // it may call nothing that writes,
 	short    bool // or that takes memory, unless it has written already
@@ -39,6 +43,8 @@ func (c *Ctx) scripting(flags lua.Flags, lenient bool) (*scripting, error) {
 	readOnly := c.readOnlyScripts()
 	if !lenient {
 		switch {
+		case c.lonely && flags&lua.NoWrites == 0:
+			return nil, errNoReplicas
 		case c.short && flags&(lua.AllowOOM|lua.NoWrites) == 0:
 			return nil, ErrOutOfMemory
 		case readOnly && flags&lua.NoWrites == 0:
@@ -51,7 +57,7 @@ func (c *Ctx) scripting(flags lua.Flags, lenient bool) (*scripting, error) {
 		s = &scripting{c: c}
 		c.script = s
 	}
-	s.readOnly, s.short, s.err = readOnly, c.short && flags&lua.AllowOOM == 0, nil
+	s.readOnly, s.short, s.err, s.refusal = readOnly, c.short && flags&lua.AllowOOM == 0, nil, s.refusal[:0]
 	return s, nil
 }
 
@@ -70,8 +76,9 @@ func (s *scripting) begin(function string) {
 	e.busy.begin(s.run, time.Duration(e.Settings.Int("busy-reply-threshold"))*time.Millisecond)
 }
 
-// end is called when the script has run.
-func (s *scripting) end() error {
+// end is called when the script has run, whose reply begins at mark.
+func (s *scripting) end(mark int) error {
+	s.countError(mark)
 	if !s.c.Engine.busy.end(s.run) {
 		s.run = nil // its alarm may still come
 	} else {
@@ -106,12 +113,12 @@ func (s *scripting) Call(args [][]byte, proto int) []byte {
 // call runs a call and leaves its reply in w. An error is a failure.
 func (s *scripting) call(call engine.Call) error {
 	c := s.c
-	row := Commands.Lookup(call[0])
-	if row != nil && row.Subs != nil && len(call) > 1 {
-		row = row.sub(call[1])
-	}
+	row := Commands.Row(call)
 	if err := s.allows(row, call); err != nil {
-		return c.Engine.refuse(c, nil, 0, err, true)
+		c.Engine.Info.refused(row, err.Error(), true)
+		s.w.Error(err.Error())
+		s.refused()
+		return nil
 	}
 	if row.Flags&Write != 0 && !s.run.wrote.Load() {
 		s.run.wrote.Store(true)
@@ -127,7 +134,30 @@ func (s *scripting) call(call engine.Call) error {
 		err = row.Run(c)
 	}
 	c.Engine.Info.rows[row.index].calls.Add(1)
-	return c.Engine.refuse(c, row, 0, err, false)
+	err = c.Engine.refuse(c, row, 0, err, false)
+	s.refused()
+	return err
+}
+
+// refused notes the reply to a call if it is a refusal.
+func (s *scripting) refused() {
+	if len(s.w.Buf) > 0 && s.w.Buf[0] == '-' {
+		s.refusal = append(s.refusal[:0], bytes.TrimSuffix(s.w.Buf, []byte("\r\n"))...)
+	}
+}
+
+// countError counts the reply of the script if it is an error: that of a call, which it passes on, has been counted already.
+func (s *scripting) countError(mark int) {
+	text, ok := errorReply(s.c.W.Buf[mark:])
+	if !ok {
+		return
+	}
+	info := s.c.Engine.Info
+	if len(s.refusal) > 0 && strings.HasPrefix(text, string(s.refusal[1:])) {
+		info.rows[s.c.Row.index].failed.Add(1)
+		return
+	}
+	info.refused(s.c.Row, text, false)
 }
 
 // allows refuses what a script must not call, in the order of Redis's checks.
@@ -148,6 +178,8 @@ func (s *scripting) allows(row *Command, call engine.Call) error {
 	switch {
 	case s.readOnly && row.Flags&(Write|MayReplicate) != 0:
 		return errReadOnlyScript
+	case s.c.lonely && row.Flags&Write != 0 && !s.run.wrote.Load():
+		return errNoReplicas
 	case s.short && row.Flags&DenyOOM != 0 && !s.run.wrote.Load():
 		return ErrOutOfMemory
 	}
@@ -186,9 +218,12 @@ func (s *scripting) Check() error {
 
 // May implements lua.Host.
 func (s *scripting) May(args [][]byte) (bool, error) {
-	row, err := Commands.Find(args)
+	row := Commands.Row(args)
 	if row == nil {
-		return false, err
+		return false, Refusal("ERR Invalid command passed to redis.acl_check_cmd()")
+	}
+	if !row.Fits(len(args)) { // nobody asks how long it is
+		return true, nil
 	}
 	return s.c.Session == nil || s.c.Session.Refuses(args, false) == "", nil
 }

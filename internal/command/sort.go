@@ -61,7 +61,7 @@ func sortKey(c *Ctx) error {
 	case keyspace.None, keyspace.List, keyspace.SortedSet:
 	case keyspace.Set:
 		// What is stored must not depend on how a set is kept.
-		if s.unsorted && s.dst != nil {
+		if s.unsorted && (s.dst != nil || c.inScript) {
 			s.unsorted, s.alpha, s.by = false, true, nil
 		}
 	default:

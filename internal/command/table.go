@@ -304,6 +304,15 @@ func (l *Last) Lookup(name []byte) *Command {
 	return l.row
 }
 
+// Row is the row of a call, a subcommand's where there is one, whatever the call's length; nil if there is none.
+func (t *Table) Row(call engine.Call) *Command {
+	row := t.Lookup(call[0])
+	if row != nil && row.Subs != nil && len(call) > 1 {
+		return row.sub(call[1])
+	}
+	return row
+}
+
 // Find finds the row that answers a call, a subcommand's where there is one. Otherwise it returns the refusal
 // that Redis gives: unknown command or subcommand, wrong number of arguments.
 func (t *Table) Find(call engine.Call) (*Command, error) {
