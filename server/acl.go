@@ -157,8 +157,8 @@ func (s *session) Refuses(call engine.Call, script bool) string {
 	if rights.Everything() {
 		return ""
 	}
-	row, err := command.Commands.Find(call)
-	if err != nil {
+	row := command.Commands.Row(call)
+	if row == nil {
 		return ""
 	}
 	d := rights.Check(row, call)
@@ -418,10 +418,7 @@ func aclDryRun(s *session, call engine.Call, w *resp.Writer) {
 		w.Error("ERR User '" + string(call[2]) + "' not found")
 		return
 	}
-	row := command.Commands.Lookup(inner[0])
-	if row != nil && row.Subs != nil && len(inner) > 1 {
-		row = command.Commands.Named([]byte(row.Name + "|" + string(inner[1])))
-	}
+	row := command.Commands.Row(inner)
 	if row == nil {
 		w.Error("ERR Command '" + string(inner[0]) + "' not found")
 		return

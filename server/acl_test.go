@@ -168,7 +168,7 @@ func TestScriptsAreToldWhatTheUserMayNotDo(t *testing.T) {
 		return call
 	}
 	for line, want := range map[string]string{
-		"GET a": "", "NOSUCH": "", "PING": "ERR The user executing the script can't run this command or subcommand",
+		"GET a": "", "NOSUCH": "", "GET": "", "PUBLISH": "", "CONFIG NOSUCH": "", "PING": "ERR The user executing the script can't run this command or subcommand",
 		"GET b":       "ERR The user executing the script can't access at least one of the keys mentioned in the command arguments",
 		"PUBLISH c m": "ERR The user executing the script can't publish to the channel mentioned in the command",
 		"SORT a BY *": "ERR BY option of SORT denied due to insufficient ACL permissions.",

@@ -76,7 +76,7 @@ func TestRulesSayWhatMayBeCalled(t *testing.T) {
 		"+@all ~k resetkeys":               {"GET k": "key k"},
 		"+@all allkeys resetkeys ~a":       {"GET a": "", "GET b": "key b"},
 		"+@all &c resetchannels":           {"PUBLISH c m": "channel c"},
-		"+@all ~a -readonly +cluster|info": {"GET a": ""},
+		"+@all ~a -psync +failover|x":      {"GET a": ""},
 		"+@all %W~k":                       {"SET k v": "", "SET k v GET": "key k", "BITFIELD k GET u8 0": "key k"},
 		"+@all %R~k":                       {"SET k v": "key k", "BITFIELD k GET u8 0": "", "BITFIELD k SET u8 0 1": "key k", "SORT k STORE k": "key k"},
 		"+ZUNIONSTORE %R~r %W~w":           {"ZUNIONSTORE w 1 r": "", "ZUNIONSTORE w 1 w": "key w", "ZUNIONSTORE w 9 w": ""},
@@ -207,7 +207,7 @@ func TestWrongRulesAreRefusedInTheWordsOfRedis(t *testing.T) {
 		"+nosuch": errUnknown, "-nosuch": errUnknown, "+@nosuch": errUnknown, "-get|x": errUnknown, "+config|nosuch": errUnknown,
 		"+get|": errSyntax, "+config|": errSyntax, "nosuch": errSyntax, ")": errSyntax, "(on)": errSyntax, "%~a": errSyntax, "%": errSyntax, "%RR~a": errSyntax,
 		"~a\tb": errSyntax, "&a b": errSyntax, "<x": errNoSuch, "#" + strings.Repeat("A", 64): errHash, "!" + strings.Repeat("g", 64): errHash, "#": errHash,
-		"+config|get|x": errFirstArg, "(~* ~a)": errAllKeys, "(&* &a)": errAllNames, "": nil, "~": nil, "+ClUsTeR|x": nil,
+		"+config|get|x": errFirstArg, "(~* ~a)": errAllKeys, "(&* &a)": errAllNames, "": nil, "~": nil, "+PsYnC|x": nil,
 	} {
 		d := rightsOfNobody(false).draft(false)
 		if err := d.apply(rule); err != want {

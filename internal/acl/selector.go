@@ -108,7 +108,7 @@ func (s *selector) denies(row *command.Command, call engine.Call) Denial {
 		if last < 0 {
 			last += len(call)
 		}
-		for i := first; i <= last; i++ {
+		for i := first; i <= last && i < len(call); i++ {
 			if !s.allowsChannel(call[i], patterns) {
 				return Denial{Channel, i}
 			}
