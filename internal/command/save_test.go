@@ -1,6 +1,7 @@
 package command_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,7 +10,9 @@ import (
 	"time"
 
 	"github.com/redbud-go/redbud/internal/command"
+	"github.com/redbud-go/redbud/internal/engine"
 	"github.com/redbud-go/redbud/internal/memstore"
+	"github.com/redbud-go/redbud/internal/resp"
 )
 
 // operated returns an engine whose DEBUG and directory are open to its caller.
@@ -216,5 +219,30 @@ func TestOnlyHarmlessWordsOfDebugRunUnlessEnabled(t *testing.T) {
 	v := ask("DEBUG", "OBJECT", "k")
 	if got := text(&v); !strings.HasPrefix(got, "Value at:0x") || !strings.Contains(got, " encoding:int serializedlength:2 lru:") {
 		t.Errorf("DEBUG OBJECT: %s", got)
+	}
+}
+
+func TestKeysThatHaveExpiredAreNoChangeWhenDatabasesAreSwapped(t *testing.T) {
+	now := int64(1000)
+	e := at(t, &now)
+	if err := e.Settings.Begin("enable-debug-command", "yes"); err != nil {
+		t.Fatal(err)
+	}
+	converse(t, e, 2, []exchange{{"DEBUG SET-ACTIVE-EXPIRE 0", "+OK"}, {"SET x v PX 10", "+OK"}, {"SET y v", "+OK"}})
+	now = 2000
+	for _, c := range []struct {
+		key     string
+		changed bool
+	}{{"x", false}, {"y", true}} {
+		guard, err := e.Watch(t.Context(), 1, words(c.key))
+		if err != nil {
+			t.Fatal(err)
+		}
+		converse(t, e, 2, []exchange{{"SWAPDB 0 1", "+OK"}})
+		err = e.Do(t.Context(), &engine.Batch{DB: 1, Calls: []engine.Call{words("PING")}, Atomic: true, Guard: guard}, &resp.Writer{})
+		if errors.Is(err, engine.ErrChanged) != c.changed {
+			t.Errorf("%s: %v, want a change %v", c.key, err, c.changed)
+		}
+		guard.Release()
 	}
 }

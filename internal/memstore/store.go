@@ -384,15 +384,21 @@ func (s *Store) changedAll(dbs ...int) {
 			s.turn(l)
 		}
 	}
+	selected := s.tx.number
 	for k, state := range s.watched {
+		if !slices.Contains(dbs, k.db) {
+			continue
+		}
+		name := []byte(k.key)
 		for _, db := range dbs {
-			name := []byte(k.key)
-			if slices.Contains(dbs, k.db) && s.dbs[db].keys.find(&s.arena, s.hash(name), name) != 0 {
+			s.tx.begin(db, s.tx.now)
+			if s.tx.lookup(name) != 0 { // what has expired is no change
 				s.seq++
 				state.seq = s.seq
 			}
 		}
 	}
+	s.tx.begin(selected, s.tx.now)
 }
 
 func (s *Store) hash(name []byte) uint64 { return maphash.Bytes(s.seed, name) }
