@@ -69,10 +69,10 @@ func normalScores(_, value string) (string, error) {
 	for _, w := range words {
 		n, ok := parseInt([]byte(w))
 		if !ok || n < -2000 || n > 2000 {
-			return "", errors.New("Invalid oom-score-adj-values, elements must be between -2000 and 2000.")
+			return "", Refusal("Invalid oom-score-adj-values, elements must be between -2000 and 2000.")
 		}
 		if n < last {
-			return "", errors.New("Wrong number of arguments in oom-score-adj-values configuration.")
+			return "", Refusal("Wrong number of arguments in oom-score-adj-values configuration.")
 		}
 		last = n
 	}
