@@ -51,7 +51,14 @@ var tests = []struct {
 	{"pfadd", [3]int{100e3, 700e3, 1000e3}, "PFADD visitors __rand_int__"},
 	{"geoadd", [3]int{100e3, 400e3, 500e3}, "GEOADD places 13.__rand_int__ 38.__rand_int__ place:__rand_int__"},
 	{"geosearch", [3]int{50e3, 80e3, 80e3}, "GEOSEARCH places FROMLONLAT 13.05 38.05 BYRADIUS 500 m"},
+	{"evalsha", [3]int{70e3, 500e3, 600e3}, "EVALSHA " + getScriptSHA + " 1 key:__rand_int__"},
 }
+
+// getScript is what the test evalsha runs.
+const (
+	getScript    = "return redis.call('GET',KEYS[1])"
+	getScriptSHA = "620cd258c2c9c88c9d10db67812ccf663d96bdc6"
+)
 
 // server is one of the two that are compared.
 type server struct {
@@ -189,6 +196,11 @@ func compareSpeed(binary string, o options) error {
 	}
 	defer both[0].stop()
 	defer both[1].stop()
+	for _, s := range both {
+		if err := s.load(getScript); err != nil {
+			return err
+		}
+	}
 	fmt.Print("## Throughput and latency, redbud relative to redis-server\n\n")
 	for _, p := range o.pipelines {
 		fmt.Printf("### -P %d\n\n| test | redis-server, requests/s | redbud, requests/s | ratio | spread | p99 ratio |\n|---|---|---|---|---|---|\n", p)
@@ -269,6 +281,17 @@ func requests(name string, pipeline int, seconds float64) int {
 		}
 	}
 	return 100000
+}
+
+// load makes a script known.
+func (s *server) load(script string) error {
+	p, err := dialPeer(s.addr)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	_, err = p.ask("SCRIPT", "LOAD", script)
+	return err
 }
 
 // benchmark runs redis-benchmark and reads its last line.

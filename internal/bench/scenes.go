@@ -24,6 +24,7 @@ var scenes = []scene{
 	{"PUBLISH to 100 subscribers, 4 connections, -P 16", broadcast},
 	{"PUBLISH to 100 subscribers, 1 connection, -P 1", announce},
 	{"BLPOP hand-over between two connections", handOver},
+	{"a script with a loop of 1,000 redis.calls", loop},
 }
 
 // peer is a connection of a scene.
@@ -247,4 +248,21 @@ func handOver(addr string, seconds float64) (float64, error) {
 		return nil
 	})
 	return float64(2*rounds) / time.Since(began).Seconds(), err
+}
+
+// loop runs a script that makes a thousand calls.
+func loop(addr string, seconds float64) (float64, error) {
+	p, err := dialPeer(addr)
+	if err != nil {
+		return 0, err
+	}
+	defer p.Close()
+	n := int(2000 * seconds)
+	began := time.Now()
+	for range n {
+		if _, err := p.ask("EVAL", "for i=1,1000 do redis.call('GET',KEYS[1]) end", "1", "key"); err != nil {
+			return 0, err
+		}
+	}
+	return float64(n) / time.Since(began).Seconds(), nil
 }
