@@ -35,6 +35,9 @@ var answers = byRow(map[string]answer{
 	"client|tracking":     {run: clientTracking},
 	"client|trackinginfo": {run: clientTrackingInfo},
 	"monitor":             {run: monitor},
+	"psync":               {run: follow},
+	"replconf":            {run: replConf},
+	"sync":                {run: follow},
 	"psubscribe":          subscriber(engine.Pattern, "psubscribe"),
 	"punsubscribe":        unsubscriber(engine.Pattern, "punsubscribe"),
 	"ssubscribe":          subscriber(engine.Shard, "ssubscribe"),
@@ -184,6 +187,10 @@ func quit(s *session, _ engine.Call, w *resp.Writer) {
 
 // reset makes the connection what it was when it came. What the client library said of itself stays, as in Redis.
 func reset(s *session, _ engine.Call, w *resp.Writer) {
+	if s.follows.Load() {
+		w.Error("ERR can only reset normal connections")
+		return
+	}
 	s.discard()
 	s.silence()
 	s.untrack()

@@ -85,10 +85,14 @@ var clientTypes = [...]string{"normal", "slave", "replica", "pubsub", "master"}
 const (
 	normalType = "normal"
 	pubsubType = "pubsub"
+	followType = "slave"
 )
 
 // kind is the word for what the client is.
 func (c *client) kind() string {
+	if c.follows.Load() {
+		return followType
+	}
 	if c.subscribed.Load() {
 		return pubsubType
 	}
@@ -98,6 +102,9 @@ func (c *client) kind() string {
 // clientType reads the word for a kind of connection; ok is false if there is no such kind.
 func clientType(word []byte) (kind string, ok bool) {
 	for _, t := range clientTypes {
+		if is(word, t) && t == "replica" {
+			return followType, true
+		}
 		if is(word, t) {
 			return t, true
 		}

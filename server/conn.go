@@ -200,7 +200,7 @@ func (c *conn) cutOff() bool {
 
 // overdue reports whether more is for the peer than may be. box.mu is held.
 func (c *conn) overdue() bool {
-	limit := c.bufferLimit(c.subscribed.Load())
+	limit := c.bufferLimit(c.kind())
 	n := int64(len(c.queue)-c.sent) + c.direct
 	if limit.hard > 0 && n > limit.hard {
 		return true

@@ -106,6 +106,9 @@ type client struct {
 	box        outbox
 	subscribed atomic.Bool // to anything
 
+	follows      atomic.Bool // it is a replica's,
+	acknowledges atomic.Bool // which tells how far it is
+
 	redirectLost atomic.Bool // the client that its tracking redirects to is gone
 
 	mu      sync.Mutex // guards what follows
@@ -182,7 +185,7 @@ func (c *client) flags(st *state) string {
 	for _, flag := range [...]struct {
 		letter byte
 		on     bool
-	}{{'O', st.monitors}, {'P', c.subscribed.Load()}, {'x', st.multi}, {'b', c.waiting()}, {'t', st.tracks != nil},
+	}{{'O', st.monitors}, {'S', c.follows.Load()}, {'P', c.subscribed.Load()}, {'x', st.multi}, {'b', c.waiting()}, {'t', st.tracks != nil},
 		{'R', c.redirectLost.Load()}, {'B', st.tracks != nil && st.tracks.bcast}, {'d', st.dirty}, {'c', st.ending}, {'A', c.killed.Load()}, {'U', c.unix}, {'e', st.noEvict}, {'T', st.noTouch}} {
 		if flag.on {
 			f = append(f, flag.letter)

@@ -58,6 +58,9 @@ type front struct {
 	settings  *command.Settings            // nil: the engine has none of ours
 	limits    atomic.Pointer[bufferLimits] // as settings had them last
 
+	host  *command.Engine // the embedded engine; nil: the engine forwards
+	whole bool            // the engine shows all that the host has
+
 	full   func(context.Context) bool        // whether memory is short: nothing is queued then
 	denies func(row *command.Command) string // the refusal of what cannot run now
 
@@ -98,6 +101,8 @@ func (f *front) init(e engine.Engine, o *Options) {
 	f.maxQuery.Store(int64(o.Limits.QueryBuffer))
 	f.failedAt.Store(-int64(time.Hour))
 	if host := embedded(e); host != nil {
+		_, part := e.(interface{ Part() })
+		f.host, f.whole = host, !part
 		f.info, f.settings, f.full, f.denies = host.Info, host.Settings, host.Full, host.Denies
 		f.paused, f.outlive = host.Holds, host.Outlast
 		f.hub.tracker.limit(func() int { return int(host.Settings.Int("tracking-table-max-keys")) })
@@ -121,17 +126,17 @@ type bufferLimit struct{ hard, soft, seconds int64 }
 
 // bufferLimits is client-output-buffer-limit.
 type bufferLimits struct {
-	version        int64 // of the settings
-	normal, pubsub bufferLimit
+	version                 int64 // of the settings
+	normal, pubsub, replica bufferLimit
 }
 
 const bufferLimitName = "client-output-buffer-limit"
 
 // defaultBufferLimits are those of Redis.
-var defaultBufferLimits = bufferLimits{pubsub: bufferLimit{32 << 20, 8 << 20, 60}}
+var defaultBufferLimits = bufferLimits{pubsub: bufferLimit{32 << 20, 8 << 20, 60}, replica: bufferLimit{256 << 20, 64 << 20, 60}}
 
-// bufferLimit is the limit of clients that have subscribed to something, or of others.
-func (f *front) bufferLimit(subscribed bool) bufferLimit {
+// bufferLimit is the limit of clients of a kind.
+func (f *front) bufferLimit(kind string) bufferLimit {
 	limits := &defaultBufferLimits
 	if f.settings != nil {
 		version := f.settings.Version()
@@ -139,20 +144,24 @@ func (f *front) bufferLimit(subscribed bool) bufferLimit {
 			limits = &bufferLimits{version: version}
 			for words := strings.Fields(f.settings.String(bufferLimitName)); len(words) >= 4; words = words[4:] {
 				of := &limits.normal
-				if words[0] == "pubsub" {
+				switch words[0] {
+				case pubsubType:
 					of = &limits.pubsub
+				case followType, "replica":
+					of = &limits.replica
 				}
-				if words[0] == "normal" || words[0] == "pubsub" { // CONFIG has checked the numbers
-					of.hard, _ = command.ParseMemory(words[1])
-					of.soft, _ = command.ParseMemory(words[2])
-					of.seconds, _ = strconv.ParseInt(words[3], 10, 64)
-				}
+				of.hard, _ = command.ParseMemory(words[1]) // CONFIG has checked the numbers
+				of.soft, _ = command.ParseMemory(words[2])
+				of.seconds, _ = strconv.ParseInt(words[3], 10, 64)
 			}
 			f.limits.Store(limits)
 		}
 	}
-	if subscribed {
+	switch kind {
+	case pubsubType:
 		return limits.pubsub
+	case followType:
+		return limits.replica
 	}
 	return limits.normal
 }

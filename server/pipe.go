@@ -140,7 +140,7 @@ func (p *PipeConn) append(b []byte) {
 	n := int64(len(p.replies) - p.taken)
 	p.mu.Unlock()
 	p.arrived.Broadcast()
-	limit := p.front.bufferLimit(p.session.subscribed.Load())
+	limit := p.front.bufferLimit(p.session.kind())
 	if p.session.pending.Store(n); limit.hard > 0 && n > limit.hard {
 		p.front.log.Warn("client dropped", "client", p.session.id, "address", p.session.addr, "error", errTooSlow)
 		go p.session.client.kill() // it takes locks that whoever tells may hold

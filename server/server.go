@@ -165,6 +165,7 @@ func (s *Server) newConn(l net.Listener, socket net.Conn) *conn {
 		c.addr = c.laddr
 	}
 	c.fd = descriptor(socket)
+	c.socketed = true
 	if q, ok := c.socket.(interface{ whenFull(func()) }); ok {
 		q.whenFull(c.alarm)
 	} else {
@@ -237,6 +238,7 @@ const (
 func (s *Server) lookAfter() {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
+	ping := pinger{host: s.host}
 	for {
 		select {
 		case <-s.ctx.Done():
@@ -245,6 +247,7 @@ func (s *Server) lookAfter() {
 		}
 		s.hub.tracker.lookAfter()
 		now, timeout := s.hub.now(), s.timeout.Load()
+		ping.tick(now)
 		s.each(func(c *conn) {
 			idle := now - c.seen.Load()
 			if c.pending.Load() > 0 {
@@ -254,7 +257,10 @@ func (s *Server) lookAfter() {
 			}
 			switch {
 			case c.waiting():
-			case timeout > 0 && idle > timeout && !c.subscribed.Load(): // who listens has nothing to say
+			case c.gone(now):
+				c.log.Warn("replica dropped", "client", c.id, "address", c.addr, "error", "it has been silent for longer than repl-timeout")
+				c.kill()
+			case timeout > 0 && idle > timeout && !c.subscribed.Load() && !c.follows.Load(): // who listens has nothing to say
 				c.kill()
 			case idle > int64(silentFor) && c.memory() > silentKeep:
 				c.rouse()

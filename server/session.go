@@ -63,11 +63,13 @@ type session struct {
 	script  engine.Call   // of them, the one that runs a script
 
 	state
-	ears    ears
-	hearing sync.Mutex // guards the names in ears, which only the session changes
-	queue   queue
-	watches []watch
-	changed bool // a watched key is known to have changed: EXEC will run nothing
+	ears      ears
+	following following
+	socketed  bool       // it is a connection's of its own
+	hearing   sync.Mutex // guards the names in ears, which only the session changes
+	queue     queue
+	watches   []watch
+	changed   bool // a watched key is known to have changed: EXEC will run nothing
 }
 
 // init makes s the session of a new connection. client's addresses and stop are set before.
@@ -87,6 +89,7 @@ func (s *session) end() {
 	s.unwatch()
 	s.silence()
 	s.untrack()
+	s.unfollow()
 	s.hub.monitor(&s.client, false)
 	s.hub.leave(&s.client)
 	s.box.close()
@@ -302,7 +305,7 @@ func (s *session) settle() {
 	}
 	locked := s.locked()
 	s.in.Unauthenticated = locked
-	free := !locked && !s.multi && !s.skipNext && !s.subscribed.Load() && s.tracks == nil && !s.monitors
+	free := !locked && !s.multi && !s.skipNext && !s.subscribed.Load() && s.tracks == nil && !s.monitors && !s.follows.Load()
 	s.plain, s.checked = free && s.rights.Everything(), free && !s.rights.Everything()
 	s.queued, s.queuedSize = len(s.queue.calls), s.queue.size
 	s.dirty, s.ending = s.changed, s.ended
@@ -329,7 +332,7 @@ func (s *session) answer(call engine.Call) {
 		s.rejectNamed(call, s.denies(row))
 	case s.hushes() && !amongMessages[row]:
 		s.reject("ERR Can't execute '" + fullName(row, call) + "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context")
-	case s.monitors && row != nil && row.Flags&(command.Write|command.ReadOnly|command.MayReplicate) != 0:
+	case (s.monitors || s.follows.Load()) && row != nil && row.Flags&(command.Write|command.ReadOnly|command.MayReplicate) != 0:
 		s.reject("ERR Replica can't interact with the keyspace")
 	case s.multi && !answers[row].atOnce && s.full(s.ctx):
 		s.reject(string(command.ErrOutOfMemory))

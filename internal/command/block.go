@@ -24,6 +24,9 @@ type awaited struct {
 	gone    bool          // it wants to run also when a key was removed
 	again   bool          // this is not the first run
 	state   any           // what the first run found out, for the others
+
+	// early, unless it is nil, begins when the wait does. done ends the wait as if its time were over.
+	early func(done func()) (stop func())
 }
 
 const (
@@ -111,6 +114,15 @@ func (e *Engine) wait(ctx context.Context, c *Ctx, b *engine.Batch, a keyspace.A
 		ctx, cancel = context.WithTimeoutCause(ctx, again.timeout, engine.ErrTimeout)
 		defer cancel()
 	}
+	if again.early != nil {
+		inner, done := context.WithCancelCause(ctx)
+		ctx = inner
+		stop := again.early(func() { done(engine.ErrTimeout) })
+		defer done(nil)
+		defer stop()
+	}
+	c.tells = true
+	defer func() { c.tells = false }()
 	waits := false
 	defer func() {
 		if waits {
@@ -125,7 +137,8 @@ func (e *Engine) wait(ctx context.Context, c *Ctx, b *engine.Batch, a keyspace.A
 		}
 		c.Tx, c.Now, c.Args, c.Row = tx, c.watch.at.UnixMilli(), call, row
 		c.awaits = awaited{again: true, state: again.state}
-		err := row.Run(c)
+		host := c.host(tx)
+		err := c.runFor(host)
 		if errors.Is(err, errBlocked) {
 			if !waits { // counted inside the transaction: who sees it and then writes is seen
 				waits = true

@@ -91,6 +91,8 @@ type Ctx struct {
 	rejected bool  // the call did not run
 	changes  int64 // keys that were written
 	news     news
+	eff      *effects // where those of the call that runs are noted: in the news of the batch in whose transaction it runs
+	tells    bool     // the news are told at once, while a call waits
 
 	looks     keyspace.Lookup
 	bounded   bool    // keys may take only so much memory,
@@ -106,6 +108,7 @@ type Ctx struct {
 // newCtx returns a context that an engine runs batches with.
 func newCtx(e *Engine) *Ctx {
 	c := &Ctx{Engine: e}
+	c.eff = &c.news.effects
 	c.bulk = func(value []byte) {
 		c.W.Bulk(value)
 		c.told++

@@ -39,6 +39,7 @@ type Engine struct {
 	busy       busy         // the scripts that run
 	pauses     pauses       // CLIENT PAUSE
 	bounded    atomic.Bool  // keys may take only so much memory
+	followers  followers
 	watching   watching
 	slowlog    slowlog
 	latencies  latencies
@@ -142,6 +143,7 @@ func (e *Engine) Do(ctx context.Context, b *engine.Batch, w *resp.Writer) error 
 		err = e.segment(ctx, c, b, access)
 	}
 	for errors.Is(err, engine.ErrWouldWait) && b.Wait {
+		c.tellSoon() // or nobody could tell anything before this has waited
 		if errors.Is(err, errHeld) {
 			err = e.outlast(ctx, c, b)
 		} else {
@@ -166,7 +168,7 @@ func (e *Engine) Do(ctx context.Context, b *engine.Batch, w *resp.Writer) error 
 		e.changes.Add(c.changes)
 		c.changes = 0
 	}
-	c.tell()
+	c.tellNews()
 	c.release()
 	e.contexts.Put(c)
 	return err
@@ -243,6 +245,7 @@ func (e *Engine) run(ctx context.Context, c *Ctx, b *engine.Batch, a keyspace.Ac
 		}
 	}()
 	c.Tx, c.DB, c.Now = tx, b.DB, a.Now
+	c.eff.on = e.followers.on.Load()
 	if c.looks.Waited {
 		c.looks.Waited = false
 		c.watch.waited(e)
@@ -309,11 +312,13 @@ func (e *Engine) run(ctx context.Context, c *Ctx, b *engine.Batch, a keyspace.Ac
 		}
 		b.Done++
 		if !b.Atomic {
+			c.eff.part()
 			if err := tx.Settle(); err != nil {
 				return err
 			}
 		}
 	}
+	c.eff.part() // what it brings others is none of it
 	committed = true
 	return tx.Commit()
 }
@@ -338,7 +343,7 @@ func (e *Engine) call(c *Ctx, row *Command, call engine.Call) error {
 		fallthrough
 	default:
 		c.Args, c.Row, c.looks.Counts = call, row, row.reads
-		err = row.Run(c)
+		err = c.run()
 	}
 	if err == nil {
 		return nil

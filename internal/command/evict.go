@@ -63,13 +63,14 @@ func (e *Engine) Full(ctx context.Context) bool {
 		return false // the next batch is told why
 	}
 	c.Tx, c.pause = tx, e.pauses.now.Load()
+	c.eff.on = e.followers.on.Load()
 	full, err := c.full()
 	if err != nil {
 		tx.Rollback()
 	} else {
 		err = tx.Commit()
 	}
-	c.tell()
+	c.tellNews()
 	c.release()
 	return full && err == nil
 }

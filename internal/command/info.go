@@ -513,21 +513,6 @@ func (i *Info) stats(f *Fields) error {
 	return nil
 }
 
-func infoReplication(f *Fields) error {
-	f.Text("role", "master")
-	f.Int("connected_slaves", 0)
-	f.Text("master_failover_state", "no-failover")
-	f.Text("master_replid", *f.Ctx.Engine.Info.replication.Load())
-	f.Text("master_replid2", strings.Repeat("0", 40))
-	f.Int("master_repl_offset", 0)
-	f.Int("second_repl_offset", -1)
-	f.Int("repl_backlog_active", 0)
-	f.Int("repl_backlog_size", f.Ctx.Engine.Settings.Int("repl-backlog-size"))
-	f.Int("repl_backlog_first_byte_offset", 0)
-	f.Int("repl_backlog_histlen", 0)
-	return nil
-}
-
 // infoCPU tells the runtime's own estimate, which does not part user from system time.
 func infoCPU(f *Fields) error {
 	s := []metrics.Sample{{Name: "/cpu/classes/total:cpu-seconds"}, {Name: "/cpu/classes/idle:cpu-seconds"}}

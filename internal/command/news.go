@@ -71,6 +71,7 @@ type news struct {
 	written [][]byte // keys, for those who hear of Changes
 	flushed bool     // a whole database was written
 	held    bool     // Engine.telling is held
+	effects effects
 }
 
 // item is an event or, if its event has no name, a message.
@@ -80,14 +81,17 @@ type item struct {
 	channel, payload []byte // borrowed until the batch ends
 }
 
-type newsMark struct{ items, written int }
+type newsMark struct{ items, written, effects int }
 
-func (n *news) mark() newsMark { return newsMark{len(n.items), len(n.written)} }
+func (n *news) mark() newsMark { return newsMark{len(n.items), len(n.written), len(n.effects.items)} }
 
 // truncate forgets what came after a mark.
-func (n *news) truncate(m newsMark) { n.items, n.written = n.items[:m.items], n.written[:m.written] }
+func (n *news) truncate(m newsMark) {
+	n.items, n.written = n.items[:m.items], n.written[:m.written]
+	n.effects.truncate(m.effects)
+}
 
-func (n *news) empty() bool { return len(n.items)+len(n.written) == 0 && !n.flushed }
+func (n *news) empty() bool { return len(n.items)+len(n.written) == 0 && !n.flushed && n.effects.empty() }
 
 func (n *news) reset() {
 	if cap(n.items)+cap(n.written) > 1<<12 {
@@ -96,7 +100,8 @@ func (n *news) reset() {
 	}
 	clear(n.items)
 	clear(n.written)
-	*n = news{items: n.items[:0], written: n.written[:0]}
+	n.effects.reset()
+	*n = news{items: n.items[:0], written: n.written[:0], effects: n.effects}
 }
 
 // Event notes what happened to a key. Listeners are told once the transaction is committed.
@@ -113,6 +118,9 @@ func (c *Ctx) event(db int, class EventClass, name string, key []byte) {
 func (c *Ctx) Note(db int, key []byte, event string) {
 	if event == "" {
 		c.changes++
+		c.news.effects.dirty++
+	} else {
+		c.gone(db, key, event)
 	}
 	switch {
 	case event == "keymiss" && c.Engine.notify.Load()&EventMiss.bit() == 0: // of no interest to anybody else
@@ -133,6 +141,17 @@ func (c *Ctx) Done() {
 		c.Engine.telling.Lock()
 		c.news.held = true
 	}
+	if c.tells { // or nobody could tell anything while this call waits
+		c.tellSoon()
+	}
+}
+
+// tellSoon tells the news of a batch that goes on.
+func (c *Ctx) tellSoon() {
+	if c.news.held {
+		c.tellNews()
+		c.news.reset()
+	}
 }
 
 // handOver leaves what there is to tell to the batch in whose transaction this call runs, if it is another's: its own news
@@ -141,11 +160,7 @@ func (c *Ctx) handOver(tx keyspace.Tx) {
 	if c.Session != nil {
 		c.Session.Served()
 	}
-	guest, ok := tx.(keyspace.Guest)
-	if !ok {
-		return
-	}
-	if host, ok := guest.Observer().(*Ctx); ok && host != c {
+	if host := c.host(tx); host != c {
 		host.woke = true
 		host.news.items = append(host.news.items, c.news.items...)
 		host.news.written = append(host.news.written, c.news.written...)
@@ -153,8 +168,8 @@ func (c *Ctx) handOver(tx keyspace.Tx) {
 	}
 }
 
-// tell tells the news, once the transaction is over.
-func (c *Ctx) tell() {
+// tellNews tells the news, once the transaction is over.
+func (c *Ctx) tellNews() {
 	if !c.news.held {
 		return
 	}
@@ -171,6 +186,9 @@ func (c *Ctx) tell() {
 	}
 	if len(n.written) > 0 {
 		e.broker.changed(n.written, c.Session)
+	}
+	if !n.effects.empty() {
+		e.followers.tell(&n.effects)
 	}
 	n.held = false
 	e.telling.Unlock()
@@ -197,10 +215,20 @@ func (e *Engine) announce(v *Event) {
 // onlooker tells of transactions that are no batch's: what expires while nobody asks for it.
 type onlooker struct{ *Ctx }
 
+// Note implements keyspace.Observer.
+func (o *onlooker) Note(db int, key []byte, event string) {
+	e := &o.news.effects
+	e.on = o.Engine.followers.on.Load()
+	o.Ctx.Note(db, key, event)
+	if event != "" && event != "hexpired" {
+		e.part()
+	}
+}
+
 // Done implements keyspace.Observer.
 func (o *onlooker) Done() {
 	o.Ctx.Done()
-	o.tell()
+	o.tellNews()
 	o.news.reset()
 }
 

@@ -205,10 +205,11 @@ func (e *Engine) inTransaction(ctx context.Context, c *Ctx, db int, f func() err
 		return err
 	}
 	defer func() {
-		c.tell()
+		c.tellNews()
 		c.release()
 	}()
 	c.Tx, c.Now, c.DB = tx, now, db
+	c.eff.on = e.followers.on.Load()
 	if err := f(); err != nil {
 		tx.Rollback()
 		return err

@@ -131,7 +131,7 @@ func (s *scripting) call(call engine.Call) error {
 		err = s.selectDB(call)
 	} else {
 		c.Args, c.Row, c.looks.Counts = call, row, row.reads
-		err = row.Run(c)
+		err = c.run()
 	}
 	c.Engine.Info.rows[row.index].calls.Add(1)
 	err = c.Engine.refuse(c, row, 0, err, false)

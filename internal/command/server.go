@@ -109,14 +109,6 @@ func timeNow(c *Ctx) error {
 	return nil
 }
 
-func role(c *Ctx) error {
-	c.W.Array(3)
-	c.W.BulkString("master")
-	c.W.Int(0)
-	c.W.Array(0)
-	return nil
-}
-
 // words are the arguments from i on as strings.
 func (c *Ctx) words(i int) []string {
 	words := make([]string, 0, len(c.Args)-i)

@@ -2,6 +2,7 @@
 package command
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"slices"
@@ -343,6 +344,9 @@ func (c *Ctx) attend(x keyspace.StreamKey, group, consumer, key []byte, active b
 	}
 	created, err := x.SetConsumer(group, consumer, c.Now, at)
 	if created {
+		if c.eff.on {
+			c.eff.attended = append(c.eff.attended, bytes.Clone(key))
+		}
 		c.Event(EventStream, "xgroup-createconsumer", key)
 	}
 	return err

@@ -233,6 +233,7 @@ var Commands = newTable(
 	slowlogCommands,
 	latencyCommands,
 	saveCommands,
+	replicationCommands,
 	clusterCommands,
 	lolwutCommands,
 	debugCommands,

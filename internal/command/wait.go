@@ -1,5 +1,5 @@
-// WAIT and WAITAOF: until others have what was written. An engine of ours has neither replicas nor an append-only file, so
-// whoever asks for any waits until the time is over.
+// WAIT and WAITAOF: until others have what was written. An engine of ours has no append-only file, so whoever asks
+// for one waits until the time is over.
 package command
 
 var waitCommands = []*Command{
@@ -8,23 +8,6 @@ var waitCommands = []*Command{
 	{Name: "waitaof", Arity: 4, Flags: NoScript, Group: "generic", ACL: "connection", Since: "7.2.0",
 		Usage: "numlocal numreplicas timeout",
 		Doc:   "Waits until what was written is in the append-only files of the server and of so many replicas, and tells of how many it is.", Run: waitFiles},
-}
-
-func waitReplicas(c *Ctx) error {
-	replicas, err := c.integer(1)
-	if err != nil {
-		return err
-	}
-	timeout, err := c.milliseconds(2)
-	if err != nil {
-		return err
-	}
-	none := func(w *writer) { w.Int(0) }
-	if replicas <= 0 {
-		none(c.W)
-		return nil
-	}
-	return c.wait(awaited{timeout: timeout, nothing: none})
 }
 
 func waitFiles(c *Ctx) error {

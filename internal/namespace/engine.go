@@ -34,6 +34,9 @@ type embedded struct{ *Engine }
 // Embedded returns the engine that keeps the data.
 func (e embedded) Embedded() *command.Engine { return e.host }
 
+// Part tells a front that the host has more than the engine shows.
+func (e embedded) Part() {}
+
 // base returns e.
 func (e *Engine) base() *Engine { return e }
 
