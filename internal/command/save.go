@@ -3,6 +3,7 @@ package command
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -166,13 +167,16 @@ func (e *Engine) gradualImage(ctx context.Context, begin func() (io.Writer, erro
 		}
 		var w io.Writer
 		if w, err = begin(); err == nil {
-			err = e.writeGradually(ctx, e.beginImage(w, version))
+			err = e.writeGradually(ctx, w, version)
 		}
 	}
 	return err
 }
 
-func (e *Engine) writeGradually(ctx context.Context, f *rdb.Writer) error {
+// writeGradually writes to w between the transactions: a disk may be slow.
+func (e *Engine) writeGradually(ctx context.Context, w io.Writer, version int) error {
+	var held bytes.Buffer
+	f := e.beginImage(&held, version)
 	c := newCtx(e)
 	var p rdb.Payload
 	for db := range keyspace.Databases {
@@ -189,12 +193,19 @@ func (e *Engine) writeGradually(ctx context.Context, f *rdb.Writer) error {
 				}
 				return err
 			})
+			if err == nil {
+				_, err = held.WriteTo(w)
+			}
 			if err != nil {
 				return err
 			}
 		}
 	}
-	return f.End()
+	if err := f.End(); err != nil {
+		return err
+	}
+	_, err := held.WriteTo(w)
+	return err
 }
 
 // inTransaction runs f in a transaction of its own, with a context that nobody else has.
