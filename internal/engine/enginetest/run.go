@@ -23,6 +23,9 @@ type Options struct {
 	// Without are sessions that are left out, by path, and why.
 	Without map[string]string
 
+	// Unscripted is why sessions are not run inside scripts; default: they are.
+	Unscripted string
+
 	// Open returns an engine that is empty and has its default settings. The engine ends with the test.
 	Open func(t testing.TB) Instance
 
@@ -115,7 +118,7 @@ func Run(t *testing.T, o Options) {
 	}
 	first := firsts{}
 	for _, w := range ways {
-		if w.wire && o.Serve == nil || w.client != (o.Client != nil) {
+		if w.wire && o.Serve == nil || w.client != (o.Client != nil) || w.script && o.Unscripted != "" {
 			continue
 		}
 		t.Run(w.name, func(t *testing.T) {
