@@ -57,6 +57,47 @@ func ExampleNew() {
 	// Output: [grace ada]
 }
 
+// A script runs as one command. Run sends its digest, and the script itself only where it is not known yet.
+func ExampleDB_scripts() {
+	ctx := context.Background()
+	db, err := redbud.Open(ctx, "memory://")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+	take := redis.NewScript(`
+		local left = tonumber(redis.call('GET', KEYS[1]) or '0')
+		if left < tonumber(ARGV[1]) then return redis.error_reply('SOLDOUT only ' .. left .. ' left') end
+		return redis.call('DECRBY', KEYS[1], ARGV[1])`)
+	db.Set(ctx, "tickets", 5, 0)
+	fmt.Println(take.Run(ctx, db, []string{"tickets"}, 3).Int())
+	fmt.Println(take.Run(ctx, db, []string{"tickets"}, 3).Int())
+	// Output:
+	// 2 <nil>
+	// 0 SOLDOUT only 2 left
+}
+
+// Functions come in libraries and are called by name. What a library keeps in its variables stays between calls.
+func ExampleDB_functions() {
+	ctx := context.Background()
+	db, err := redbud.Open(ctx, "memory://")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+	library := `#!lua name=visits
+		redis.register_function('visit', function(keys, args)
+			redis.call('HSET', keys[1], 'last', args[1])
+			return redis.call('HINCRBY', keys[1], 'count', 1)
+		end)`
+	if err := db.FunctionLoad(ctx, library).Err(); err != nil {
+		log.Fatal(err)
+	}
+	db.FCall(ctx, "visit", []string{"ada"}, "monday")
+	fmt.Println(db.FCall(ctx, "visit", []string{"ada"}, "tuesday").Int())
+	// Output: 2 <nil>
+}
+
 func ExampleDB_ListenAndServe() {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()

@@ -173,7 +173,12 @@ func watchKeys(s *session, call engine.Call, w *resp.Writer) {
 		w.OK()
 		return
 	}
-	if err := s.watch(call[1:]); err != nil {
+	var discarded engine.Discarded
+	switch err := s.watch(call[1:]); {
+	case errors.As(err, &discarded):
+		w.Error(discarded.Error())
+		return
+	case err != nil:
 		w.Error(s.failure(err))
 		return
 	}

@@ -165,12 +165,17 @@ func (e *Engine) Denies(row *Command) string {
 	return ""
 }
 
+// busyRefusal is what those are told who have waited for a script in vain, which may be over by now.
+func (e *Engine) busyRefusal() Refusal {
+	if r := e.busy.overdue.Load(); r != nil {
+		return r.refusal()
+	}
+	return errBusyScript
+}
+
 // doBusy answers what is left of a batch while a script is overdue.
 func (e *Engine) doBusy(c *Ctx, b *engine.Batch) error {
-	refusal := errBusyScript
-	if r := e.busy.overdue.Load(); r != nil {
-		refusal = r.refusal()
-	}
+	refusal := e.busyRefusal()
 	if b.Atomic && b.Session != nil {
 		return engine.Discarded(refusal)
 	}

@@ -107,6 +107,9 @@ type guard struct{ keyspace.Watch }
 // Watch implements engine.Engine.
 func (e *Engine) Watch(ctx context.Context, db int, keys [][]byte) (engine.Guard, error) {
 	w, err := e.store.Watch(ctx, db, keys, e.now().UnixMilli())
+	if errors.Is(err, keyspace.ErrCut) {
+		return nil, engine.Discarded(e.busyRefusal())
+	}
 	if err != nil {
 		return nil, e.failure("watch", err)
 	}

@@ -74,7 +74,7 @@ type Engine interface {
 	// ErrUnblocked, which are answers.
 	Do(ctx context.Context, b *Batch, w *resp.Writer) error
 
-	// Watch remembers the keys as they are now.
+	// Watch remembers the keys as they are now. The error is a Discarded where Do's would be.
 	Watch(ctx context.Context, db int, keys [][]byte) (Guard, error)
 
 	// Listen returns a Listener that hears nothing yet. What it will hear is told to f, by many goroutines at once and
