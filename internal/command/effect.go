@@ -20,6 +20,7 @@ type effects struct {
 	unit  int      // that the next one belongs to
 	dirty int64    // writes to keys, but for those that the store made of its own accord
 
+	behind   []later  // what is told before the next effect that is no claim, or else behind the unit
 	attended [][]byte // keys in which a group got a consumer by the call that runs
 	lost     bool     // something happened that no call can tell
 }
@@ -32,6 +33,21 @@ type effect struct {
 
 // add adds a call.
 func (e *effects) add(db int, words ...[]byte) {
+	if len(e.behind) > 0 && string(words[0]) != claim {
+		e.catchUp()
+	}
+	e.append(db, words)
+}
+
+// catchUp adds what was left for later.
+func (e *effects) catchUp() {
+	for i := range e.behind {
+		e.append(e.behind[i].db, e.behind[i].words)
+	}
+	e.behind = e.behind[:0]
+}
+
+func (e *effects) append(db int, words [][]byte) {
 	w := resp.Writer{Buf: e.buf}
 	w.Array(len(words))
 	for _, word := range words {
@@ -41,8 +57,20 @@ func (e *effects) add(db int, words ...[]byte) {
 	e.items = append(e.items, effect{db, e.unit, len(e.buf)})
 }
 
+// later is an effect that nobody minds to see a little later than the others.
+type later struct {
+	db    int
+	words [][]byte
+}
+
 // part ends a unit.
-func (e *effects) part() { e.unit++ }
+func (e *effects) part() {
+	e.unit++
+	if from := len(e.items); len(e.behind) > 0 {
+		e.catchUp()
+		e.loosen(from)
+	}
+}
 
 // loosen makes the effects from one on units of their own.
 func (e *effects) loosen(from int) {

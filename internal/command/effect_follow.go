@@ -19,6 +19,10 @@ var replicationCommands = []*Command{
 		Usage: "replicationid offset", Doc: "Makes the connection a replica's: it is sent all keys, and then what changes."},
 	{Name: "replconf", Arity: -1, Flags: Session | Admin | NoScript | Loading | Stale | AllowBusy, Group: "server", Since: "3.0.0",
 		Doc: "What a replica tells of itself."},
+	{Name: "replicaof", Arity: 3, Flags: Admin | NoScript | Stale | NoAsyncLoading, Group: "server", Since: "5.0.0",
+		Usage: "<host port | NO ONE>", Doc: "Makes the server a replica, which an engine of ours cannot be, or its own master, which it is.", Run: replicaOf},
+	{Name: "slaveof", Arity: 3, Flags: Admin | NoScript | Stale | NoAsyncLoading, Group: "server", Since: "1.0.0",
+		Usage: "<host port | NO ONE>", Doc: "REPLICAOF by its old name.", Run: replicaOf},
 	{Name: "sync", Arity: 1, Flags: Session | Admin | NoScript | NoMulti | NoAsyncLoading, Group: "server", Since: "1.0.0",
 		Doc: "PSYNC for replicas of long ago."},
 }
@@ -279,6 +283,14 @@ func infoReplication(f *Fields) error {
 	f.Int("repl_backlog_size", e.Settings.Int("repl-backlog-size"))
 	f.Int("repl_backlog_first_byte_offset", 0)
 	f.Int("repl_backlog_histlen", 0)
+	return nil
+}
+
+func replicaOf(c *Ctx) error {
+	if !c.is(1, "no") || !c.is(2, "one") {
+		return Refusal("ERR REPLICAOF is not supported: an embedded engine is followed, and follows nobody")
+	}
+	c.W.OK()
 	return nil
 }
 

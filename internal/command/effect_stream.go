@@ -7,6 +7,10 @@ import (
 	"github.com/redbud-go/redbud/internal/resp"
 )
 
+// claim is how a delivery is told, also one by XREADGROUP. How many entries the group has read is told behind all claims of a
+// transaction, as XGROUP SETID: Redis 7.0 does not tell it, and who expects its stream finds it there.
+const claim = "XCLAIM"
+
 // tellXAdd tells of an entry with the id that it got.
 func tellXAdd(c *Ctx, reply *resp.Value) error {
 	o, i, err := c.streamAdd(true)
@@ -76,14 +80,14 @@ func (c *Ctx) tellDelivery(d *delivery) error {
 			}
 		case bytes.Equal(p.Consumer, d.consumer):
 			claims++
-			c.tell("XCLAIM", d.key, d.group, d.consumer, []byte("0"), id, []byte("TIME"), digits(p.At), []byte("RETRYCOUNT"), digits(p.Count),
+			c.tell(claim, d.key, d.group, d.consumer, []byte("0"), id, []byte("TIME"), digits(p.At), []byte("RETRYCOUNT"), digits(p.Count),
 				[]byte("FORCE"), []byte("JUSTID"), []byte("LASTID"), last)
 		}
 	}
 	if claims == 0 && c.attends(d.key) {
 		c.tell("XGROUP", []byte("CREATECONSUMER"), d.key, d.group, d.consumer)
 	}
-	if d.read && len(d.ids) > 0 && (claims < len(d.ids) || !c.like70()) {
+	if d.read && len(d.ids) > 0 {
 		return c.tellLast(d.key, d.group)
 	}
 	return nil
@@ -127,9 +131,11 @@ func tellXReadGroup(c *Ctx, reply *resp.Value) error {
 		for i := range elems {
 			switch {
 			case reply.Kind != '%' && len(elems[i].Elems) == 2:
-				served[string(elems[i].Elems[0].Str)] = repliedIDs(&elems[i].Elems[1])
+				key := string(elems[i].Elems[0].Str) // which may have been named twice
+				served[key] = append(served[key], repliedIDs(&elems[i].Elems[1])...)
 			case reply.Kind == '%' && i%2 == 1:
-				served[string(elems[i-1].Str)] = repliedIDs(&elems[i])
+				key := string(elems[i-1].Str)
+				served[key] = append(served[key], repliedIDs(&elems[i])...)
 			}
 		}
 	}
@@ -187,11 +193,11 @@ func (c *Ctx) tellLast(key, group []byte) error {
 	if err != nil || !ok {
 		return err
 	}
-	words := [][]byte{[]byte("SETID"), key, group, g.Last.AppendTo(nil)}
+	words := [][]byte{[]byte("XGROUP"), []byte("SETID"), bytes.Clone(key), bytes.Clone(group), g.Last.AppendTo(nil)}
 	if g.Read != keyspace.NotRead {
 		words = append(words, []byte("ENTRIESREAD"), digits(g.Read))
 	}
-	c.tell("XGROUP", words...)
+	c.eff.behind = append(c.eff.behind, later{c.DB, words}) // XCLAIM has told the last entry, this adds the count
 	return nil
 }
 

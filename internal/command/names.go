@@ -85,7 +85,7 @@ var names = namesOf(map[string]Names{
 	"pubsub|shardnumsub":   {Words: subWords, Reply: Alternate},
 
 	// They concern all that is there, but no key or channel.
-	`info memory|doctor memory|stats role pubsub|numpat config|get config|set config|resetstat config|rewrite pfselftest slowlog|len
+	`info memory|doctor memory|stats role replicaof slaveof pubsub|numpat config|get config|set config|resetstat config|rewrite pfselftest slowlog|len
 		slowlog|reset latency|doctor latency|graph latency|histogram latency|history latency|latest latency|reset bgrewriteaof lastsave
 		cluster|addslots cluster|addslotsrange cluster|bumpepoch cluster|count-failure-reports cluster|delslots cluster|delslotsrange cluster|failover
 		cluster|flushslots cluster|forget cluster|meet cluster|replicas cluster|replicate cluster|reset cluster|saveconfig cluster|set-config-epoch

@@ -91,7 +91,9 @@ func (n *news) truncate(m newsMark) {
 	n.effects.truncate(m.effects)
 }
 
-func (n *news) empty() bool { return len(n.items)+len(n.written) == 0 && !n.flushed && n.effects.empty() }
+func (n *news) empty() bool {
+	return len(n.items)+len(n.written) == 0 && !n.flushed && n.effects.empty()
+}
 
 func (n *news) reset() {
 	if cap(n.items)+cap(n.written) > 1<<12 {

@@ -415,16 +415,22 @@ func (t *tx) place(db int, key []byte, hd head, value []byte, moved bool) {
 	t.begin(number, t.now)
 }
 
-// Scan implements keyspace.Tx.
+// Scan implements keyspace.Tx. What it meets that has expired is removed.
 func (t *tx) Scan(cursor uint64, count int, f func(key []byte, e keyspace.Entry)) (uint64, error) {
-	return t.db.keys.scan(cursor, count, func(r ref) {
+	var due [][]byte
+	next := t.db.keys.scan(cursor, count, func(r ref) {
 		b := t.block(r)
 		e := entryOf(b)
 		if e.ExpireAt != 0 && e.ExpireAt <= t.now || b[1]&flagFields != 0 && t.s.object(b).(*hash).spent(t.now) {
+			due = append(due, append([]byte(nil), nameOf(b)...))
 			return
 		}
 		f(nameOf(b), e)
-	}), nil
+	})
+	for _, key := range due {
+		t.lookup(key)
+	}
+	return next, nil
 }
 
 // Random implements keyspace.Tx.
