@@ -120,6 +120,13 @@ func (c *Ctx) gone(db int, key []byte, event string) {
 	}
 }
 
+// Fields implements keyspace.FieldObserver. Who does not know that fields expire is told when they have.
+func (c *Ctx) Fields(db int, key []byte, list func() [][]byte) {
+	if e := &c.news.effects; e.on {
+		e.add(db, append([][]byte{[]byte("HDEL"), key}, list()...)...)
+	}
+}
+
 // removal is the name of the command that removes a key, where a setting says whether that may take its time.
 func (c *Ctx) removal(setting string) []byte {
 	if c.Engine.Settings.String(setting) == "yes" {

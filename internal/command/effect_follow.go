@@ -103,6 +103,7 @@ func (e *Engine) imageThen(ctx context.Context, then func()) ([]byte, error) {
 	var image bytes.Buffer
 	c := newCtx(e)
 	err := e.inTransaction(ctx, c, 0, func() error {
+		c.looks.Kept = true // what has expired is told to be gone when it is, to all who follow
 		err := c.image(func() (io.Writer, error) {
 			image.Reset()
 			return &image, nil

@@ -227,6 +227,13 @@ func (o *onlooker) Note(db int, key []byte, event string) {
 	}
 }
 
+// Fields implements keyspace.FieldObserver.
+func (o *onlooker) Fields(db int, key []byte, list func() [][]byte) {
+	o.news.effects.on = o.Engine.followers.on.Load()
+	o.Ctx.Fields(db, key, list)
+	o.news.effects.part()
+}
+
 // Done implements keyspace.Observer.
 func (o *onlooker) Done() {
 	o.Ctx.Done()

@@ -98,6 +98,13 @@ type Observer interface {
 	Done()
 }
 
+// FieldObserver is implemented by observers that may want to know which fields of hashes expire.
+type FieldObserver interface {
+	// Fields is told of fields that have expired, before "hexpired" is noted, unless the whole key has. list is called at once or
+	// not at all.
+	Fields(db int, key []byte, list func() [][]byte)
+}
+
 // Observed is implemented by stores that can tell what becomes of keys.
 type Observed interface {
 	// Observe names the observer of transactions that have none: the store's own among them.

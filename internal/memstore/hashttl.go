@@ -275,6 +275,29 @@ func (h *hash) hide(now int64) bool {
 	return h.expired(h.times.past) > old
 }
 
+// expiredSince are the fields that have been missing since a time.
+func (h *hash) expiredSince(s *Store, past int64) (names [][]byte) {
+	if h.dict == nil {
+		buf := h.packed.buf
+		for off := 0; off < len(buf); {
+			name, v, next := h.packed.at(off)
+			if at := timeOf(v); at != keyspace.Never && at > past && at <= h.times.past {
+				names = append(names, append([]byte{}, name...))
+			}
+			off = next
+		}
+		return names
+	}
+	h.times.order.visit(0, h.times.order.n-1, func(it ranked) bool {
+		at := int64(it.score)
+		if at > past && at <= h.times.past {
+			names = append(names, append([]byte{}, nameOf(s.arena.block(it.ref))...))
+		}
+		return at <= h.times.past
+	})
+	return names
+}
+
 // purge removes fields that are missing, in a table so many at most, and returns how many.
 func (h *hash) purge(s *Store, most int) (n int) {
 	past := h.times.past
@@ -347,7 +370,11 @@ func (t *tx) mark(key []byte, sum uint64, h *hash) {
 // purge makes fields of the hash at a key that have expired missing, and removes so many at most of a table, or the key if it has no
 // others. It returns how many are removed.
 func (t *tx) purge(key []byte, sum uint64, h *hash, most int) (n int) {
+	past := h.times.past
 	fresh, gone := h.hide(t.now), h.spent(t.now)
+	if o, ok := t.observer.(keyspace.FieldObserver); ok && fresh && !gone {
+		o.Fields(t.number, key, func() [][]byte { return h.expiredSince(t.s, past) })
+	}
 	if gone {
 		n = h.len()
 		t.remove(key, sum)
