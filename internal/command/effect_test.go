@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/redbud-go/redbud/internal/command"
 	"github.com/redbud-go/redbud/internal/engine"
@@ -170,5 +171,67 @@ func TestWhatNoCallCanTellEndsFollowing(t *testing.T) {
 	ask(t, e, "DEBUG", "POPULATE", "3")
 	if !s.lost || e.Followers() != 0 {
 		t.Errorf("lost: %v", s.lost)
+	}
+}
+
+func TestKeysAndFieldsThatGoByThemselvesAreTold(t *testing.T) {
+	now := int64(1_000_000)
+	e := at(t, &now)
+	s, _ := follow(t, e)
+	tell := func(call, told string) {
+		t.Helper()
+		ask(t, e, strings.Fields(call)...)
+		if got := s.take(t); got != told {
+			t.Errorf("%s\n told: %s\n want: %s", call, got, told)
+		}
+	}
+	tell("SET a 1 PX 10", "SET a 1 PXAT 1000010")
+	tell("SET b 1 PX 10", "SET b 1 PXAT 1000010")
+	now += 20
+	tell("GET a", "DEL a")
+	tell("INCR b", "MULTI; DEL b; INCR b; EXEC")
+	tell("DEL b", "DEL b")
+	tell("CONFIG SET lazyfree-lazy-expire yes", "")
+	tell("SET a 1 PX 10", "SET a 1 PXAT 1000030")
+	now += 20
+	tell("GET a", "UNLINK a")
+	tell("HSET h f 1 g 2 k 3", "HSET h f 1 g 2 k 3")
+	tell("HPEXPIRE h 10 FIELDS 1 f", "HPEXPIREAT h 1000050 FIELDS 1 f")
+	now += 20
+	tell("HGET h f", "HDEL h f")
+	tell("HPEXPIRE h 10 FIELDS 2 g k", "MULTI; HPEXPIREAT h 1000070 FIELDS 1 g; HPEXPIREAT h 1000070 FIELDS 1 k; EXEC")
+	now += 20
+	tell("HGET h g", "DEL h")
+	many := "HSET h"
+	for i := range 600 {
+		many += " " + strings.Repeat("f", i+1) + " 1"
+	}
+	tell(many, many)
+	tell("HPEXPIRE h 10 FIELDS 1 fff", "HPEXPIREAT h 1000090 FIELDS 1 fff")
+	now += 20
+	tell("HLEN h", "HDEL h fff")
+	tell("DEL h", "DEL h")
+	tell("SET a 1", "SET a 1")
+	tell("CONFIG SET maxmemory-policy allkeys-lru maxmemory 1", "")
+	tell("GET a", "DEL a")
+}
+
+func TestWhatIsTakenByOneWhoWaitedIsToldBehindWhatGaveIt(t *testing.T) {
+	e := newEngine(t)
+	s, _ := follow(t, e)
+	done := make(chan error, 1)
+	go func() {
+		b := engine.Batch{Wait: true, Calls: []engine.Call{words("BLMPOP 0 2 none l LEFT COUNT 2")}}
+		done <- e.Do(context.Background(), &b, &resp.Writer{})
+	}()
+	for e.Waiting() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	ask(t, e, "RPUSH", "l", "a", "b", "c")
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if got := s.take(t); got != "RPUSH l a b c; LPOP l 2" {
+		t.Errorf("told: %s", got)
 	}
 }
