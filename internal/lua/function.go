@@ -136,6 +136,9 @@ func (s *state) loadLibrary(library *Library, code *chunk, host Host) error {
 	L.Push(s.instantiate(L, code))
 	value, ok := s.try(L, 0, nil, false)
 	L.SetTop(0)
+	if s.meter.panic != nil {
+		panic(s.meter.panic)
+	}
 	if ok {
 		return nil
 	}

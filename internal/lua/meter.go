@@ -31,16 +31,17 @@ var errMemory = errors.New("not enough memory")
 // that nothing catches for long.
 type meter struct {
 	state *state
-	steps int   // until the next check
-	turns int   // until the memory is looked at
-	made  int   // bytes of strings since then
-	base  int64 // heap at the first look; -1 before it
-	ended error // why the script must end
-	depth int   // of coroutines that resume one another
+	steps int        // until the next check
+	turns int        // until the memory is looked at
+	made  int        // bytes of strings since then
+	base  int64      // heap at the first look; -1 before it
+	ended error      // why the script must end
+	panic *hostPanic // raised again when it has
+	depth int        // of coroutines that resume one another
 }
 
 func (m *meter) reset() {
-	m.steps, m.turns, m.made, m.base, m.ended, m.depth = checkEvery, weighEvery, 0, -1, nil, 0
+	m.steps, m.turns, m.made, m.base, m.ended, m.panic, m.depth = checkEvery, weighEvery, 0, -1, nil, nil, 0
 }
 
 // Done counts an instruction. The channel is never anything but nil, on which nothing is ready.
@@ -91,7 +92,7 @@ func (m *meter) check() {
 	m.again()
 	m.steps = checkEvery
 	if m.state.run != nil {
-		if err := m.state.run.Host.Check(); err != nil {
+		if err := m.state.checkHost(); err != nil {
 			m.end(err)
 		}
 	}

@@ -78,7 +78,7 @@ func (s *state) command(L *lua.LState, raises bool) int {
 	if !ok {
 		return s.refuse(L, "Lua redis lib command arguments must be strings or integers", raises)
 	}
-	answer := s.run.Host.Call(words, s.proto)
+	answer := s.callHost(words)
 	if len(answer) > 0 && answer[0] != '-' && !resultWanted(L) {
 		return 0
 	}
@@ -188,7 +188,7 @@ func (s *state) aclCheck(L *lua.LState) int {
 	if !ok {
 		return fail(L, "Lua redis lib command arguments must be strings or integers")
 	}
-	may, err := s.run.Host.May(words)
+	may, err := s.askHost(words)
 	if err != nil {
 		return fail(L, "Invalid command passed to redis.acl_check_cmd()")
 	}
@@ -218,7 +218,7 @@ func (s *state) log(L *lua.LState) int {
 		}
 	}
 	if s.run != nil {
-		s.run.Host.Log(int(level), b.String())
+		s.logToHost(int(level), b.String())
 	}
 	return 0
 }

@@ -122,6 +122,7 @@ func (s *state) instantiate(L *lua.LState, c *chunk) *lua.LFunction {
 }
 
 // call runs a function with the nargs values that lie on the stack, and writes the reply. It reports whether the state can be used again.
+// It panics if the host did.
 func (s *state) call(fn *lua.LFunction, nargs int) bool {
 	L := s.L
 	L.Insert(fn, L.GetTop()-nargs+1)
@@ -139,6 +140,9 @@ func (s *state) call(fn *lua.LFunction, nargs int) bool {
 	s.machine.rand.Store(uint64(s.rand))
 	if cap(s.bytes) > 1<<16 {
 		s.bytes = nil
+	}
+	if s.meter.panic != nil {
+		panic(s.meter.panic)
 	}
 	return s.meter.ended == nil
 }
