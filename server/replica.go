@@ -19,12 +19,14 @@ type following struct {
 	follower *command.Follower // nil: none yet
 	port     atomic.Int64      // where it says that it listens
 	ip       atomic.Pointer[string]
-	imageNow bool // it wants the keys and nothing else
+	imageNow bool // it wants the image and nothing else
+	part     command.Part
 }
 
 const (
 	errNoFollowing     = "ERR replication is for the keys of an embedded engine: have the replica follow the Redis behind this one"
 	errFollowNamespace = "ERR replication is not supported in a namespace: a replica would get all keys"
+	errNotInteger      = "ERR value is not an integer or out of range"
 	errFollowPipe      = "ERR replication needs a connection of its own"
 )
 
@@ -47,7 +49,7 @@ func follow(s *session, call engine.Call, w *resp.Writer) {
 		return
 	}
 	if s.following.imageNow {
-		image, err := s.host.Image(s.ctx)
+		image, err := s.host.Image(s.ctx, s.following.part)
 		if err != nil {
 			w.Error(s.failure(err))
 			return
@@ -57,7 +59,7 @@ func follow(s *session, call engine.Call, w *resp.Writer) {
 	}
 	tells := len(call) == 3
 	f, err := s.host.Follow(s.ctx, command.Ears{
-		Hear: s.hearEffects, Lost: func() { go s.client.kill() }, Tell: s.listensAt, Patient: !tells,
+		Hear: s.hearEffects, Lost: func() { go s.client.kill() }, Tell: s.listensAt, Patient: !tells, Part: s.following.part,
 	})
 	if err != nil {
 		w.Error(s.failure(err))
@@ -112,7 +114,7 @@ func replConf(s *session, call engine.Call, w *resp.Writer) {
 		switch option := call[i]; {
 		case is(option, "listening-port"):
 			if !isNumber {
-				w.Error("ERR value is not an integer or out of range")
+				w.Error(errNotInteger)
 				return
 			}
 			s.following.port.Store(n)
@@ -121,7 +123,20 @@ func replConf(s *session, call engine.Call, w *resp.Writer) {
 			s.following.ip.Store(&ip)
 		case is(option, "capa"), is(option, "version"): // nothing that is sent depends on it
 		case is(option, "rdb-only"):
-			s.following.imageNow = isNumber && n == 1
+			if !isNumber {
+				w.Error(errNotInteger)
+				return
+			}
+			s.following.imageNow = n == 1
+		case is(option, "rdb-filter-only"):
+			s.following.part = command.Nothing
+			for _, word := range bytes.Fields(value) {
+				if !is(word, "functions") {
+					w.Error("ERR Unsupported rdb-filter-only option: " + string(word))
+					return
+				}
+				s.following.part = command.Libraries
+			}
 		case is(option, "ack"), is(option, "fack"):
 			if isNumber && s.following.follower != nil {
 				s.following.follower.Ack(n, time.Now())

@@ -50,6 +50,18 @@ func TestAReplicaIsSentTheKeysAndThenWhatChanges(t *testing.T) {
 	replica.ends()
 }
 
+func TestAnImageAloneIsNoReplica(t *testing.T) {
+	r := start(t, nil, Options{})
+	w := r.dial()
+	w.do("SET k v; REPLCONF rdb-only 1", "+OK +OK")
+	w.sync("SYNC", "")
+	w.do("SET k v; REPLCONF rdb-filter-only ''", "+OK +OK")
+	w.send(pipeline("SYNC"))
+	if got := w.line(); len(got) > len("$99\r\n") {
+		t.Errorf("an image with nothing begins with %q", got)
+	}
+}
+
 func TestWaitCountsReplicasThatHaveWhatWasWritten(t *testing.T) {
 	r := start(t, nil, Options{})
 	a, replica := r.dial(), r.dial()

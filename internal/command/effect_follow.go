@@ -46,7 +46,18 @@ type Ears struct {
 	Tell func() (ip string, port int) // where it says that it listens
 
 	Patient bool // it never tells how far it is
+	Part    Part // what of the image it wants
 }
+
+// Part is what an image has.
+type Part uint8
+
+// The parts.
+const (
+	Everything Part = iota
+	Libraries       // of functions, and no keys
+	Nothing
+)
 
 // followers are those of an engine. It is safe for concurrent use.
 type followers struct {
@@ -71,7 +82,7 @@ type ackWait struct {
 func (e *Engine) Follow(ctx context.Context, ears Ears) (*Follower, error) {
 	f := &Follower{ears: ears, all: &e.followers}
 	all := &e.followers
-	image, err := e.imageThen(ctx, func() {
+	image, err := e.imageThen(ctx, ears.Part, func() {
 		e.telling.Lock() // what was committed before the image is told before this
 		defer e.telling.Unlock()
 		all.mu.Lock()
@@ -89,9 +100,9 @@ func (e *Engine) Follow(ctx context.Context, ears Ears) (*Follower, error) {
 	return f, nil
 }
 
-// Image returns all keys as they are, as an RDB file.
-func (e *Engine) Image(ctx context.Context) ([]byte, error) {
-	image, err := e.imageThen(ctx, func() {})
+// Image returns all keys as they are, or a part of what there is, as an RDB file.
+func (e *Engine) Image(ctx context.Context, part Part) ([]byte, error) {
+	image, err := e.imageThen(ctx, part, func() {})
 	if err != nil {
 		return nil, e.failure("take an image", err)
 	}
@@ -99,15 +110,20 @@ func (e *Engine) Image(ctx context.Context) ([]byte, error) {
 }
 
 // imageThen takes an image and calls then in the same transaction.
-func (e *Engine) imageThen(ctx context.Context, then func()) ([]byte, error) {
+func (e *Engine) imageThen(ctx context.Context, part Part, then func()) ([]byte, error) {
 	var image bytes.Buffer
 	c := newCtx(e)
 	err := e.inTransaction(ctx, c, 0, func() error {
 		c.looks.Kept = true // what has expired is told to be gone when it is, to all who follow
-		err := c.image(func() (io.Writer, error) {
-			image.Reset()
-			return &image, nil
-		})
+		var err error
+		if part != Everything {
+			err = e.partialImage(&image, part == Libraries)
+		} else {
+			err = c.image(func() (io.Writer, error) {
+				image.Reset()
+				return &image, nil
+			})
+		}
 		if err == nil {
 			then()
 		}

@@ -23,6 +23,14 @@ func (e *Engine) beginImage(w io.Writer, version int) *rdb.Writer {
 	return f
 }
 
+// partialImage writes an image that leaves out keys, and libraries of functions as well or not.
+func (e *Engine) partialImage(w io.Writer, libraries bool) error {
+	if libraries {
+		return e.beginImage(w, rdb.FileVersion).End()
+	}
+	return rdb.NewWriter(w, rdb.FileVersion).End()
+}
+
 // image writes all databases as they are in this transaction. begin is called with an empty file, twice if the first turned out
 // to be of a version that is too old for what there is.
 func (c *Ctx) image(begin func() (io.Writer, error)) error {
