@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"slices"
 
 	"github.com/redbud-go/redbud/internal/command"
 	"github.com/redbud-go/redbud/internal/engine"
@@ -28,15 +29,25 @@ func (s *session) pausedFor(row *command.Command, call engine.Call) (over <-chan
 	return s.paused(row, call)
 }
 
-// hold keeps a call until the pause is over.
-func (s *session) hold(call engine.Call) { s.later, s.held, s.waits = call, true, true }
+// hold keeps a call until the pause is over. It is the next one then.
+func (s *session) hold(call engine.Call) {
+	s.held, s.waits = true, true
+	if len(s.doubted) > 0 {
+		s.doubted = slices.Insert(s.doubted, 0, call)
+		return
+	}
+	s.later = call
+}
 
 // outlast waits for the end of a pause that holds back what comes next, or for that of the context, which ends the session.
 // False if what comes next is still to wait.
 func (s *session) outlast(life context.Context) bool {
 	call := s.later
-	if !s.held {
+	switch {
+	case !s.held:
 		call = s.batch.Calls[0]
+	case call == nil:
+		call = s.doubted[0]
 	}
 	row, err := command.Commands.Find(call)
 	if err != nil {
