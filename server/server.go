@@ -18,6 +18,7 @@ import (
 type Server struct {
 	front
 	office     office
+	turns      turns
 	maxClients atomic.Int64
 	timeout    atomic.Int64 // nanoseconds; 0: none
 	keepAlive  atomic.Int64 // nanoseconds; not above 0: none
@@ -156,7 +157,7 @@ func (s *Server) admit(l net.Listener, socket net.Conn) {
 }
 
 func (s *Server) newConn(l net.Listener, socket net.Conn) *conn {
-	c := &conn{server: s, socket: hasten(socket)}
+	c := &conn{server: s, socket: hasten(socket, &s.turns)}
 	ctx, cancel := context.WithCancel(s.ctx)
 	c.cancel = cancel
 	c.addr, c.laddr = socket.RemoteAddr().String(), socket.LocalAddr().String()

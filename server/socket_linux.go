@@ -15,6 +15,7 @@ type quick struct {
 	raw syscall.RawConn
 
 	read, write transfer // one goroutine at a time reads, and one writes
+	turns       *turns
 }
 
 // transfer is a read or write in progress.
@@ -24,11 +25,12 @@ type transfer struct {
 	n     int
 	errno syscall.Errno
 	try   func(fd uintptr) (done bool)
+	slept bool   // it had to wait
 	full  func() // called when it has to wait for the other side; nil: nobody is interested
 }
 
 // hasten makes the reads and writes of a socket cheaper where that is possible.
-func hasten(c net.Conn) net.Conn {
+func hasten(c net.Conn, order *turns) net.Conn {
 	switch c.(type) {
 	case *net.TCPConn, *net.UnixConn:
 	default:
@@ -38,7 +40,7 @@ func hasten(c net.Conn) net.Conn {
 	if err != nil {
 		return c
 	}
-	q := &quick{Conn: c, raw: raw}
+	q := &quick{Conn: c, raw: raw, turns: order}
 	q.read.init(syscall.SYS_READ)
 	q.write.init(syscall.SYS_WRITE)
 	return q
@@ -57,6 +59,7 @@ func (t *transfer) once(fd uintptr) (done bool) {
 		case syscall.EINTR:
 			continue
 		case syscall.EAGAIN:
+			t.slept = true
 			if t.full != nil {
 				t.full()
 			}
@@ -87,8 +90,11 @@ func (q *quick) Read(b []byte) (int, error) {
 	if len(b) == 0 {
 		return 0, nil
 	}
-	q.read.buf = b
+	q.read.buf, q.read.slept = b, false
 	n, err := q.read.end(q.raw.Read(q.read.try))
+	if q.read.slept {
+		q.turns.await(q)
+	}
 	if n == 0 && err == nil {
 		err = io.EOF
 	}

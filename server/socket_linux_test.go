@@ -27,7 +27,7 @@ func quickPair(t *testing.T) (q *quick, peer net.Conn) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	q, ok := hasten(c).(*quick)
+	q, ok := hasten(c, &turns{}).(*quick)
 	if !ok {
 		t.Fatalf("%T is not hastened", c)
 	}

@@ -238,7 +238,7 @@ func (t *turn) globOf(pattern []byte) []byte {
 
 // send runs the calls that were added.
 func (t *turn) send(ctx context.Context, b *engine.Batch, w *resp.Writer) error {
-	t.batch = engine.Batch{DB: b.DB, Calls: t.calls, Atomic: b.Atomic, Guard: b.Guard, Wait: b.Wait, Session: b.Session}
+	t.batch = engine.Batch{DB: b.DB, Calls: t.calls, Atomic: b.Atomic, Guard: b.Guard, Wait: b.Wait, Session: b.Session, NoTouch: b.NoTouch}
 	if !b.Atomic && b.Guard == nil {
 		t.batch.DB = t.db
 	}
