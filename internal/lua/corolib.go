@@ -34,6 +34,7 @@ type thread struct {
 	*meter
 	L      *lua.LState
 	hooked bool
+	body   *lua.LFunction // nil once it has started
 }
 
 // Done counts an instruction.
@@ -63,10 +64,17 @@ func (s *state) newThread(L *lua.LState, fn *lua.LFunction) *lua.LState {
 	th, _ := L.NewThread()
 	L.SetContext(ctx)
 	L.Options = options
-	th.SetContext(&thread{meter: &s.meter, L: th})
+	th.SetContext(&thread{meter: &s.meter, L: th, body: fn})
 	s.meter.allocate(4096)
-	s.bodies[th] = fn
 	return th
+}
+
+// fresh returns what a coroutine is of that has not started; nil: it has, or is none.
+func fresh(th *lua.LState) *thread {
+	if t, ok := th.Context().(*thread); ok && t.body != nil {
+		return t
+	}
+	return nil
 }
 
 func (s *state) coCreate(L *lua.LState) int {
@@ -89,15 +97,16 @@ func checkThread(L *lua.LState) *lua.LState {
 
 // resume runs a coroutine on and pushes what it yields or returns, or returns the error's value.
 func (s *state) resume(L, th *lua.LState, args []lua.LValue) (n int, failure lua.LValue) {
-	fn, fresh := s.bodies[th]
+	var fn *lua.LFunction
+	first := fresh(th)
 	switch status := s.statusOf(L, th); {
 	case status != "suspended":
 		return 0, lua.LString("cannot resume " + status + " coroutine")
 	case s.meter.depth >= maxResumes:
 		return 0, lua.LString("C stack overflow")
 	}
-	if fresh {
-		delete(s.bodies, th)
+	if first != nil {
+		fn, first.body = first.body, nil
 	}
 	s.meter.depth++
 	state, err, values := L.Resume(th, fn, args...)
@@ -176,7 +185,7 @@ func (s *state) statusOf(L, th *lua.LState) string {
 	case th.Dead:
 		return "dead"
 	}
-	if _, fresh := s.bodies[th]; fresh {
+	if fresh(th) != nil {
 		return "suspended"
 	}
 	for p := L; p != nil; p = p.Parent {

@@ -1,6 +1,7 @@
 package lua
 
 import (
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -120,5 +121,34 @@ func TestRandomNumbersGoOn(t *testing.T) {
 	const seeded = "math.randomseed(7) return math.random(1000000)"
 	if one, other := eval(t, m, &fake{}, seeded), eval(t, m, &fake{}, seeded); one != other {
 		t.Errorf("%q and %q from one seed", one, other)
+	}
+}
+
+func TestCoroutinesThatNeverStartAreNotKept(t *testing.T) {
+	m := New(Options{})
+	library, err := m.Load([]byte("#!lua name=l\nredis.register_function('f', function() for i = 1, 100 do coroutine.create(function() end) end return 1 end)"), &fake{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := func(n int) {
+		for range n {
+			w := &resp.Writer{Proto: 2}
+			m.Call(&library.Functions[0], &Run{Host: &fake{}, W: w})
+			if got := string(w.Buf); got != ":1\r\n" {
+				t.Fatalf("it replies %q", got)
+			}
+		}
+	}
+	heap := func() int64 {
+		runtime.GC()
+		var stats runtime.MemStats
+		runtime.ReadMemStats(&stats)
+		return int64(stats.HeapAlloc)
+	}
+	call(10)
+	before := heap()
+	call(200)
+	if grown := heap() - before; grown > 10<<20 {
+		t.Errorf("20000 of them take %d MiB", grown>>20)
 	}
 }

@@ -36,9 +36,8 @@ type state struct {
 	numeric    *lua.LFunction
 	onError    *lua.LFunction // the handler of a run
 
-	functions map[*chunk]*lua.LFunction      // at most maxFunctions
-	sources   map[string]string              // what loadstring was told to call source, by what messages call it
-	bodies    map[*lua.LState]*lua.LFunction // of coroutines that have not started
+	functions map[*chunk]*lua.LFunction // at most maxFunctions
+	sources   map[string]string         // what loadstring was told to call source, by what messages call it
 
 	run   *Run   // nil between runs
 	name  string // of the script or function that runs
@@ -51,7 +50,7 @@ type state struct {
 
 // newState makes a sandbox, of EVAL or of libraries.
 func newState(m *Machine, library bool) *state {
-	s := &state{machine: m, library: library, functions: make(map[*chunk]*lua.LFunction), readonly: make(map[*lua.LTable]*lua.LTable), sources: make(map[string]string), bodies: make(map[*lua.LState]*lua.LFunction)}
+	s := &state{machine: m, library: library, functions: make(map[*chunk]*lua.LFunction), readonly: make(map[*lua.LTable]*lua.LTable), sources: make(map[string]string)}
 	s.L = lua.NewState(lua.Options{
 		SkipOpenLibs:        true,
 		MinimizeStackMemory: true,
@@ -72,9 +71,6 @@ func (s *state) begin(r *Run, name string) {
 	s.rand = rand48(s.machine.rand.Load())
 	if len(s.sources) > 0 {
 		clear(s.sources)
-	}
-	if len(s.bodies) > 0 && !s.library {
-		clear(s.bodies)
 	}
 	s.meter.reset()
 	resetCjson(s.cjson)
