@@ -43,6 +43,9 @@ const hidden = command.SkipMonitor | command.Admin
 
 // exposeDone shows the calls of the batch that runs, as far as they are answered and not shown yet.
 func (s *session) exposeDone() {
+	if s.runs.Done <= s.exposed { // a call that had to wait was shown before it was answered
+		return
+	}
 	calls := s.runs.Calls[s.exposed:s.runs.Done]
 	s.exposed = s.runs.Done
 	s.expose(calls...)

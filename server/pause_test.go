@@ -187,3 +187,22 @@ func TestWhatCannotBeAPauseIsRefused(t *testing.T) {
 			"-ERR CLIENT PAUSE mode must be WRITE or ALL -ERR unknown subcommand or wrong number of arguments for 'PAUSE'. Try CLIENT HELP. "+
 			"-ERR wrong number of arguments for 'client|pause' command +OK +OK")
 }
+
+func TestAScriptWhosePauseEndsBeforeItWaitsIsShownToWhoMonitors(t *testing.T) {
+	root, user := pair(t)
+	r := start(t, root.engine, Options{Hub: root.hub})
+	watcher := r.dial()
+	watcher.do("MONITOR", "+OK")
+	root.do("CLIENT PAUSE 100000 WRITE", "+OK")
+	if err := user.in.Feed([]byte(pipeline(`EVAL "return redis.call('INCR', 'n')" 0`))); err != nil || !user.turn(user.hub.now()) || !user.waits {
+		t.Fatalf("it does not wait: %v", err)
+	}
+	root.do("CLIENT UNPAUSE", "+OK")
+	user.wait(t.Context())
+	user.do("PING", ":1 +PONG")
+	for _, call := range []string{`"EVAL" "return redis.call('INCR', 'n')" "0"`, `lua] "INCR" "n"`, `"PING"`} {
+		if line := watcher.line(); !strings.Contains(line, call) {
+			t.Errorf("who monitors sees %q instead of %s", line, call)
+		}
+	}
+}
