@@ -2,6 +2,7 @@ package server
 
 import (
 	"runtime"
+	"slices"
 	"sync"
 )
 
@@ -16,28 +17,38 @@ type turns struct {
 const maxYields = 8
 
 // await returns when it is the turn of a connection that has just woken.
-func (t *turns) await(q any) {
-	t.mu.Lock()
-	t.woken = append(t.woken, q)
-	t.mu.Unlock()
-	for n := 1; ; n++ {
+func (t *turns) await(who any) {
+	t.join(who)
+	for range maxYields {
 		runtime.Gosched()
-		t.mu.Lock()
-		if last := len(t.woken) - 1; t.woken[last] == q {
-			t.woken = t.woken[:last]
-			t.mu.Unlock()
+		if t.first(who) {
 			return
 		}
-		if n == maxYields {
-			for i, other := range t.woken {
-				if other == q {
-					t.woken = append(t.woken[:i], t.woken[i+1:]...)
-					break
-				}
-			}
-			t.mu.Unlock()
-			return
-		}
-		t.mu.Unlock()
 	}
+	t.leave(who)
+}
+
+func (t *turns) join(who any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.woken = append(t.woken, who)
+}
+
+// first takes who is on top off the stack, if it is this one.
+func (t *turns) first(who any) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	last := len(t.woken) - 1
+	if t.woken[last] != who {
+		return false
+	}
+	t.woken[last] = nil
+	t.woken = t.woken[:last]
+	return true
+}
+
+func (t *turns) leave(who any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.woken = slices.DeleteFunc(t.woken, func(other any) bool { return other == who })
 }

@@ -3,35 +3,25 @@ package server
 import (
 	"runtime"
 	"slices"
-	"sync"
 	"testing"
 )
 
 func TestWhoWokeLastGoesFirst(t *testing.T) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // or they would not wake one after the other
 	var order turns
-	var mu sync.Mutex
-	var woke, went []int
-	note := func(list *[]int, i int) {
-		mu.Lock()
-		defer mu.Unlock()
-		*list = append(*list, i)
+	for _, who := range []string{"third", "second", "first"} {
+		order.join(who)
 	}
-	var all sync.WaitGroup
-	for i := range 5 {
-		all.Go(func() {
-			note(&woke, i)
-			order.await(i)
-			note(&went, i)
-		})
+	if order.first("second") || order.first("third") {
+		t.Error("one goes before the first")
 	}
-	all.Wait()
-	slices.Reverse(went)
-	if len(woke) != 5 || !slices.Equal(woke, went) {
-		t.Errorf("woke %v, and the other way round they went %v", woke, went)
+	for _, who := range []string{"first", "second", "third"} {
+		if !order.first(who) {
+			t.Errorf("%s may not go", who)
+		}
 	}
+	order.await("alone")
 	if len(order.woken) != 0 {
-		t.Errorf("%d still wait", len(order.woken))
+		t.Errorf("%v still wait", order.woken)
 	}
 }
 
