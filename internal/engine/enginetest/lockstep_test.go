@@ -43,6 +43,14 @@ func TestRandomCallsOnMemoryAnswerAsOnRedis(t *testing.T) {
 	Lockstep(t, openMemoryNow(t), testenv.Redis(t).Addr, s, n)
 }
 
+func TestRandomScriptsOnMemoryAnswerAsOnRedis(t *testing.T) {
+	s := *seed
+	if s == 0 {
+		s = rand.Uint64N(1 << 32)
+	}
+	LockstepInScripts(t, openMemoryNow(t), testenv.Redis(t).Addr, s, *calls/10)
+}
+
 // liar is an engine that thinks that APPEND overwrites.
 type liar struct{ engine.Engine }
 
