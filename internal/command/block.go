@@ -5,6 +5,7 @@ package command
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 )
 
 // errBlocked is what Run returns for a call that is to wait. It has written nothing, neither keys nor reply.
-var errBlocked = errors.New("nothing there yet")
+var errBlocked = fmt.Errorf("nothing there yet: %w", engine.ErrWouldWait)
 
 // awaited is what a call waits for.
 type awaited struct {

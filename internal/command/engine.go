@@ -136,26 +136,13 @@ func (e *Engine) Do(ctx context.Context, b *engine.Batch, w *resp.Writer) error 
 	c := e.contexts.Get().(*Ctx)
 	mark := w.Len()
 	access := e.prepare(c, b)
-	access.Observer, access.Lookup = c, &c.looks
-	c.W, c.Session, c.looks.Unused, c.bounded = w, b.Session, b.NoTouch, e.bounded.Load()
-	c.short, c.lonely = false, e.lonely()
-	b.Done = 0
-	c.ctx = ctx
+	e.equip(ctx, c, b, w)
 	err := keyspace.ErrCut
 	if e.busy.overdue.Load() == nil {
 		err = e.segment(ctx, c, b, access)
 	}
 	for errors.Is(err, engine.ErrWouldWait) && b.Wait {
-		c.tellSoon() // or nobody could tell anything before this has waited
-		if errors.Is(err, errHeld) {
-			err = e.outlast(ctx, c, b)
-		} else {
-			err = e.wait(ctx, c, b, access)
-		}
-		if err == nil && b.Done < len(b.Calls) {
-			access.Now = e.now().UnixMilli()
-			err = e.segment(ctx, c, b, access)
-		}
+		err = e.goOn(ctx, c, b, access, err)
 	}
 	if errors.Is(err, keyspace.ErrCut) {
 		err = e.doBusy(c, b)
@@ -167,14 +154,41 @@ func (e *Engine) Do(ctx context.Context, b *engine.Batch, w *resp.Writer) error 
 		e.Info.called(c.rows[:b.Done], &c.watch)
 	}
 	b.Woke = c.woke
-	if c.changes > 0 {
-		e.changes.Add(c.changes)
-		c.changes = 0
-	}
+	e.countChanges(c)
 	c.tellNews()
 	c.release()
 	e.contexts.Put(c)
 	return err
+}
+
+// equip gives c what the calls of the batch need.
+func (e *Engine) equip(ctx context.Context, c *Ctx, b *engine.Batch, w *resp.Writer) {
+	b.Done = 0
+	c.ctx, c.W, c.Session, c.looks.Unused = ctx, w, b.Session, b.NoTouch
+	c.bounded, c.short, c.lonely, c.blockable = e.bounded.Load(), false, e.lonely(), !b.Atomic
+}
+
+// countChanges counts the keys that the batch has written.
+func (e *Engine) countChanges(c *Ctx) {
+	if c.changes > 0 {
+		e.changes.Add(c.changes)
+		c.changes = 0
+	}
+}
+
+// goOn waits for what the batch has stopped before, and runs what is left of it. why is what segment returned.
+func (e *Engine) goOn(ctx context.Context, c *Ctx, b *engine.Batch, a keyspace.Access, why error) (err error) {
+	c.tellSoon() // or nobody could tell anything before this has waited
+	if errors.Is(why, errHeld) {
+		err = e.outlast(ctx, c, b)
+	} else {
+		err = e.wait(ctx, c, b, a)
+	}
+	if err != nil || b.Done == len(b.Calls) {
+		return err
+	}
+	a.Now = e.now().UnixMilli()
+	return e.segment(ctx, c, b, a)
 }
 
 // segment runs calls in a transaction, from the first that is not answered to the end or to one that would wait, which it
@@ -214,13 +228,10 @@ func (c *Ctx) release() {
 // prepare looks the rows up and sums what the batch may touch. The row of an unknown call is nil.
 func (e *Engine) prepare(c *Ctx, b *engine.Batch) keyspace.Access {
 	now := e.now()
-	a := keyspace.Access{DB: b.DB, Now: now.UnixMilli()}
+	a := keyspace.Access{DB: b.DB, Now: now.UnixMilli(), Observer: c, Lookup: &c.looks}
 	var last Last
 	for _, call := range b.Calls {
-		row := last.Lookup(call[0])
-		if row != nil && row.Subs != nil && len(call) > 1 {
-			row = row.sub(call[1])
-		}
+		row := last.Lookup(call[0]).of(call)
 		c.rows = append(c.rows, row)
 		if row == nil {
 			continue
@@ -235,7 +246,7 @@ func (e *Engine) prepare(c *Ctx, b *engine.Batch) keyspace.Access {
 	return a
 }
 
-// run is one try of a batch in a transaction of its own.
+// run is one try of a batch in a transaction of its own. What is answered before a call that would wait is committed.
 func (e *Engine) run(ctx context.Context, c *Ctx, b *engine.Batch, a keyspace.Access) error {
 	tx, err := e.store.Begin(ctx, a)
 	if err != nil {
@@ -248,6 +259,26 @@ func (e *Engine) run(ctx context.Context, c *Ctx, b *engine.Batch, a keyspace.Ac
 		}
 	}()
 	c.Tx, c.DB, c.Now = tx, b.DB, a.Now
+	e.lookAround(c)
+	if b.Atomic || b.Guard != nil {
+		if err := e.admit(c, b); err != nil {
+			return err
+		}
+	}
+	stopped := e.calls(c, b)
+	if stopped != nil && !errors.Is(stopped, engine.ErrWouldWait) {
+		return stopped
+	}
+	c.eff.part() // what it brings others is none of it
+	committed = true
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	return stopped
+}
+
+// lookAround notes what is so for as long as the transaction lasts.
+func (e *Engine) lookAround(c *Ctx) {
 	c.eff.on = e.followers.on.Load()
 	if c.looks.Waited {
 		c.looks.Waited = false
@@ -255,11 +286,16 @@ func (e *Engine) run(ctx context.Context, c *Ctx, b *engine.Batch, a keyspace.Ac
 	}
 	c.pause = e.pauses.now.Load()
 	c.looks.Kept = c.pause != nil
+}
+
+// admit looks at what stops an atomic batch as a whole: a pause, a key that has changed since it was watched, a store that is full
+// or replicas that are missing. Without a session each call is told why it cannot run.
+func (e *Engine) admit(c *Ctx, b *engine.Batch) error {
 	if b.Atomic && c.pause != nil && e.holdsAny(c.pause, c.rows, b.Calls) {
 		return errHeld
 	}
 	if b.Guard != nil {
-		changed, err := b.Guard.(guard).Changed(tx)
+		changed, err := b.Guard.(guard).Changed(c.Tx)
 		if err != nil {
 			return err
 		}
@@ -267,63 +303,66 @@ func (e *Engine) run(ctx context.Context, c *Ctx, b *engine.Batch, a keyspace.Ac
 			return engine.ErrChanged
 		}
 	}
-	c.blockable = !b.Atomic
-	if b.Atomic && (c.bounded || c.lonely) {
-		refusal, err := c.refusesAll()
-		if err != nil {
+	if !b.Atomic || !c.bounded && !c.lonely {
+		return nil
+	}
+	refusal, err := c.refusesAll()
+	switch {
+	case err != nil:
+		return err
+	case refusal == "":
+		return nil
+	case b.Session != nil:
+		return engine.Discarded(refusal)
+	}
+	for ; b.Done < len(b.Calls); b.Done++ {
+		if err := e.refuse(c, c.rows[b.Done], c.W.Len(), refusal, true); err != nil {
 			return err
 		}
-		if refusal != "" && b.Session != nil {
-			return engine.Discarded(refusal)
-		}
-		for ; refusal != "" && b.Done < len(b.Calls); b.Done++ {
-			if err := e.refuse(c, c.rows[b.Done], c.W.Len(), refusal, true); err != nil {
-				return err
-			}
-		}
 	}
-	for b.Done < len(b.Calls) {
-		row := c.rows[b.Done]
-		if c.pause != nil && !b.Atomic && e.holdsAny(c.pause, c.rows[b.Done:b.Done+1], b.Calls[b.Done:]) {
-			committed = true
-			if err := tx.Commit(); err != nil {
-				return err
-			}
+	return nil
+}
+
+// calls runs the calls that are not answered. It stops before one that would wait, which it tells by ErrWouldWait.
+func (e *Engine) calls(c *Ctx, b *engine.Batch) error {
+	for ; b.Done < len(b.Calls); b.Done++ {
+		row, call := c.rows[b.Done], b.Calls[b.Done]
+		if c.pause != nil && !b.Atomic && e.holdsBack(c.pause, row, call) {
 			return errHeld
 		}
-		alone := c.watch.alone(row)
-		if alone {
-			c.watch.begin(e)
-			c.rejected = false
-		}
-		err := e.call(c, row, b.Calls[b.Done])
-		if errors.Is(err, errBlocked) {
-			committed = true
-			if err := tx.Commit(); err != nil {
-				return err
-			}
-			return engine.ErrWouldWait
-		}
-		if err != nil {
+		if err := e.timed(c, row, call); err != nil {
 			return err
 		}
-		if !alone {
-			c.watch.shared++
-			c.watch.fresh = false
-		} else if took := c.watch.end(e); !c.rejected {
-			e.took(c.Session, row, b.Calls[b.Done], took, c.watch.at)
+		if b.Atomic {
+			continue
 		}
-		b.Done++
-		if !b.Atomic {
-			c.eff.part()
-			if err := tx.Settle(); err != nil {
-				return err
-			}
+		c.eff.part()
+		if err := c.Tx.Settle(); err != nil {
+			return err
 		}
 	}
-	c.eff.part() // what it brings others is none of it
-	committed = true
-	return tx.Commit()
+	return nil
+}
+
+// timed is call, and notes how long it took.
+func (e *Engine) timed(c *Ctx, row *Command, call engine.Call) error {
+	if !c.watch.alone(row) {
+		if err := e.call(c, row, call); err != nil {
+			return err
+		}
+		c.watch.shared++
+		c.watch.fresh = false
+		return nil
+	}
+	c.watch.begin(e)
+	c.rejected = false
+	if err := e.call(c, row, call); err != nil {
+		return err
+	}
+	if took := c.watch.end(e); !c.rejected {
+		e.took(c.Session, row, call, took, c.watch.at)
+	}
+	return nil
 }
 
 // call runs one call and leaves exactly one reply. An error is a failure of the store.

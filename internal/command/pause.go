@@ -103,10 +103,15 @@ func (e *Engine) mayWrite(row *Command, call engine.Call) bool {
 	return true
 }
 
+// holdsBack is holds for any call; what cannot run is not held back.
+func (e *Engine) holdsBack(p *pause, row *Command, call engine.Call) bool {
+	return row != nil && row.Fits(len(call)) && e.holds(p, row, call)
+}
+
 // holdsAny reports whether one of the calls is held back.
 func (e *Engine) holdsAny(p *pause, rows []*Command, calls []engine.Call) bool {
 	for i, row := range rows {
-		if row != nil && row.Fits(len(calls[i])) && e.holds(p, row, calls[i]) {
+		if e.holdsBack(p, row, calls[i]) {
 			return true
 		}
 	}

@@ -306,12 +306,14 @@ func (l *Last) Lookup(name []byte) *Command {
 }
 
 // Row is the row of a call, a subcommand's where there is one, whatever the call's length; nil if there is none.
-func (t *Table) Row(call engine.Call) *Command {
-	row := t.Lookup(call[0])
-	if row != nil && row.Subs != nil && len(call) > 1 {
-		return row.sub(call[1])
+func (t *Table) Row(call engine.Call) *Command { return t.Lookup(call[0]).of(call) }
+
+// of is the row of a call whose name is the row's; nil for none.
+func (c *Command) of(call engine.Call) *Command {
+	if c != nil && c.Subs != nil && len(call) > 1 {
+		return c.sub(call[1])
 	}
-	return row
+	return c
 }
 
 // Find finds the row that answers a call, a subcommand's where there is one. Otherwise it returns the refusal
