@@ -98,12 +98,13 @@ func (l *libraries) add(more []*lua.Library, replace, clear bool) error {
 		next.byName[lib.Name], fresh[lib.Name] = lib, true
 	}
 	for _, name := range slices.SortedFunc(maps.Keys(next.byName), func(a, b string) int {
-		if fresh[a] != fresh[b] && fresh[b] { // the old ones have the names first
+		switch {
+		case fresh[a] == fresh[b]:
+			return strings.Compare(a, b)
+		case fresh[b]: // the old ones have the names first
 			return -1
-		} else if fresh[a] != fresh[b] {
-			return 1
 		}
-		return bytes.Compare([]byte(a), []byte(b))
+		return 1
 	}) {
 		lib := next.byName[name]
 		for i := range lib.Functions {
@@ -156,10 +157,9 @@ func fcall(c *Ctx) error {
 	if err != nil {
 		return err
 	}
-	mark := c.W.Len()
-	host.begin(f.Name)
-	c.Engine.scripts.lua().Call(f, &lua.Run{Keys: keys, Args: args, Host: host, W: c.W})
-	return host.end(mark)
+	return host.execute(f.Name, func(m *lua.Machine) {
+		m.Call(f, &lua.Run{Keys: keys, Args: args, Host: host, W: c.W})
+	})
 }
 
 // loadTime is how long the code of a library may run.
@@ -291,7 +291,11 @@ func (c *Ctx) describeLibrary(lib *lua.Library, withCode bool) {
 			c.W.BulkString(f.Description)
 		}
 		c.W.BulkString("flags")
-		c.describeFlags(f.Flags)
+		names := f.Flags.Names()
+		c.W.Set(len(names))
+		for _, name := range names {
+			c.W.Status(name)
+		}
 	}
 	if withCode {
 		c.W.BulkString("library_code")
@@ -301,25 +305,6 @@ func (c *Ctx) describeLibrary(lib *lua.Library, withCode bool) {
 
 // luaEngine is Redis's name of what runs functions.
 const luaEngine = "LUA"
-
-func (c *Ctx) describeFlags(flags lua.Flags) {
-	var names []string
-	for _, f := range []struct {
-		flag lua.Flags
-		name string
-	}{
-		{lua.NoWrites, "no-writes"}, {lua.AllowOOM, "allow-oom"}, {lua.AllowStale, "allow-stale"}, {lua.NoCluster, "no-cluster"},
-		{lua.AllowCrossSlotKeys, "allow-cross-slot-keys"},
-	} {
-		if flags&f.flag != 0 {
-			names = append(names, f.name)
-		}
-	}
-	c.W.Set(len(names))
-	for _, name := range names {
-		c.W.Status(name)
-	}
-}
 
 func functionStats(c *Ctx) error {
 	return c.Engine.busy.first(func(r *running) error {

@@ -196,10 +196,9 @@ func (c *Ctx) runScript(script *lua.Script, keys, args [][]byte) error {
 	if err != nil {
 		return err
 	}
-	mark := c.W.Len()
-	host.begin("")
-	c.Engine.scripts.lua().Eval(script, &lua.Run{Keys: keys, Args: args, Host: host, W: c.W})
-	return host.end(mark)
+	return host.execute("", func(m *lua.Machine) {
+		m.Eval(script, &lua.Run{Keys: keys, Args: args, Host: host, W: c.W})
+	})
 }
 
 func scriptLoad(c *Ctx) error {

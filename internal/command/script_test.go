@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/redbud-go/redbud/internal/command"
 	"github.com/redbud-go/redbud/internal/engine"
 	"github.com/redbud-go/redbud/internal/lua"
+	"github.com/redbud-go/redbud/internal/memstore"
 	"github.com/redbud-go/redbud/internal/resp"
 )
 
@@ -291,5 +293,30 @@ func TestAScriptServesWhoWaits(t *testing.T) {
 	}
 	if got := <-done; got.err != nil || !strings.Contains(got.reply, "b\r\n") {
 		t.Errorf("who waited: %+v", got)
+	}
+}
+
+// unwritable is a log that cannot be written.
+type unwritable struct{ slog.Handler }
+
+func (unwritable) Enabled(context.Context, slog.Level) bool  { return true }
+func (unwritable) Handle(context.Context, slog.Record) error { panic("no more ink") }
+
+func TestAPanicInAScriptIsNotHiddenAndLeavesNothingRunning(t *testing.T) {
+	e := command.NewEngine(memstore.New(memstore.Options{}), command.Options{Logger: slog.New(unwritable{slog.DiscardHandler})})
+	defer e.Close()
+	func() {
+		defer func() {
+			if err, ok := recover().(error); !ok || !strings.Contains(err.Error(), "no more ink") {
+				t.Errorf("the panic: got %v, want the log's", err)
+			}
+		}()
+		ask(t, e, "EVAL", "pcall(redis.log, redis.LOG_WARNING, 'x') return 1", "0")
+	}()
+	if got := ask(t, e, "SCRIPT", "KILL"); !strings.HasPrefix(got, "-NOTBUSY") {
+		t.Errorf("SCRIPT KILL: got %q, want NOTBUSY", got)
+	}
+	if got := ask(t, e, "EVAL", "return 1", "0"); got != ":1" {
+		t.Errorf("the next script: got %q, want :1", got)
 	}
 }

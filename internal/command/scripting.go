@@ -61,7 +61,16 @@ func (c *Ctx) scripting(flags lua.Flags, lenient bool) (*scripting, error) {
 	return s, nil
 }
 
-// begin is called just before the script runs; function is its name, "" for one of EVAL.
+// execute runs a script; function is its name, "" for one of EVAL.
+func (s *scripting) execute(function string, run func(*lua.Machine)) error {
+	mark := s.c.W.Len()
+	s.begin(function)
+	defer s.leave() // after a panic too: nobody must be told for ever that a script takes too long
+	run(s.c.Engine.scripts.lua())
+	return s.end(mark)
+}
+
+// begin is called just before the script runs.
 func (s *scripting) begin(function string) {
 	if s.run == nil {
 		s.run = &running{}
@@ -79,11 +88,6 @@ func (s *scripting) begin(function string) {
 // end is called when the script has run, whose reply begins at mark.
 func (s *scripting) end(mark int) error {
 	s.countError(mark)
-	if !s.c.Engine.busy.end(s.run) {
-		s.run = nil // its alarm may still come
-	} else {
-		s.run.call = nil
-	}
 	if cap(s.w.Buf) > maxScratch {
 		s.w.Buf = nil
 	}
@@ -94,6 +98,15 @@ func (s *scripting) end(mark int) error {
 		}
 	}
 	return s.err
+}
+
+// leave notes that no script runs any more.
+func (s *scripting) leave() {
+	if !s.c.Engine.busy.end(s.run) {
+		s.run = nil // its alarm may still come
+	} else {
+		s.run.call = nil
+	}
 }
 
 // Call implements lua.Host.

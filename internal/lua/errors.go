@@ -117,7 +117,7 @@ func (f frame) explain(L *lua.LState, words string) string {
 		}
 		return f.blame(L, "index", reg)
 	case strings.HasPrefix(words, arithWords):
-		if f.isNumeric(L, b) {
+		if isNumber(f.value(L, b)) {
 			b = c
 		}
 		return f.blame(L, "perform arithmetic on", b)
@@ -176,17 +176,6 @@ func (f frame) value(L *lua.LState, operand int) lua.LValue {
 
 func (f frame) typeName(L *lua.LState, operand int) string {
 	return f.value(L, operand).Type().String()
-}
-
-func (f frame) isNumeric(L *lua.LState, operand int) bool {
-	switch v := f.value(L, operand).(type) {
-	case lua.LNumber:
-		return true
-	case lua.LString:
-		_, ok := readNumber(string(v))
-		return ok
-	}
-	return false
 }
 
 // decode takes an instruction apart.

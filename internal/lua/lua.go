@@ -5,6 +5,7 @@ package lua
 import (
 	"crypto/sha1"
 	"encoding/hex"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,29 +29,35 @@ type Host interface {
 // Flags are what a script or function says of itself: "#!lua flags=…", redis.register_function{flags=…}.
 type Flags uint8
 
+// The flags.
 const (
-	NoWrites Flags = 1 << iota
-	AllowOOM
-	AllowStale
-	NoCluster
-	AllowCrossSlotKeys
+	NoWrites           Flags = 1 << iota // it writes nothing
+	AllowOOM                             // it runs when memory is short
+	AllowStale                           // it runs on a replica that lost its master
+	NoCluster                            // it does not run in a cluster
+	AllowCrossSlotKeys                   // its keys may be in several hash slots
 )
+
+// flagNames are how scripts spell the flags, in their order.
+var flagNames = [...]string{"no-writes", "allow-oom", "allow-stale", "no-cluster", "allow-cross-slot-keys"}
+
+// Names are the flags as scripts spell them.
+func (f Flags) Names() (names []string) {
+	for i, name := range flagNames {
+		if f&(1<<i) != 0 {
+			names = append(names, name)
+		}
+	}
+	return names
+}
 
 // flagNamed is the flag that scripts spell so.
 func flagNamed(name string) (Flags, bool) {
-	switch name {
-	case "no-writes":
-		return NoWrites, true
-	case "allow-oom":
-		return AllowOOM, true
-	case "allow-stale":
-		return AllowStale, true
-	case "no-cluster":
-		return NoCluster, true
-	case "allow-cross-slot-keys":
-		return AllowCrossSlotKeys, true
+	i := slices.Index(flagNames[:], name)
+	if i < 0 {
+		return 0, false
 	}
-	return 0, false
+	return 1 << i, true
 }
 
 // Options say how a Machine runs scripts.
