@@ -420,30 +420,12 @@ func lower(s string) string {
 		if 'A' <= s[i] && s[i] <= 'Z' {
 			b := []byte(s)
 			for i, c := range b {
-				b[i] = lowerByte(c)
+				if 'A' <= c && c <= 'Z' {
+					b[i] += 'a' - 'A'
+				}
 			}
 			return string(b)
 		}
 	}
 	return s
-}
-
-func lowerByte(c byte) byte {
-	if 'A' <= c && c <= 'Z' {
-		return c + 'a' - 'A'
-	}
-	return c
-}
-
-// equalFold reports whether b is a word in lower case, without regard to the case of ASCII letters.
-func equalFold(b []byte, word string) bool {
-	if len(b) != len(word) {
-		return false
-	}
-	for i, c := range b {
-		if lowerByte(c) != word[i] {
-			return false
-		}
-	}
-	return true
 }

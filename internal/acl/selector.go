@@ -120,7 +120,7 @@ func (s *selector) denies(row *command.Command, call engine.Call) Denial {
 // allowsWord reports whether a command is allowed with just this first argument.
 func (s *selector) allowsWord(row *command.Command, call engine.Call) bool {
 	words := s.words[row.Index()]
-	return len(words) > 0 && len(call) > 1 && slices.ContainsFunc(words, func(w string) bool { return equalFold(call[1], w) })
+	return len(words) > 0 && len(call) > 1 && slices.Contains(words, lower(string(call[1])))
 }
 
 func (s *selector) allowsKey(key []byte, a command.Access) bool {
