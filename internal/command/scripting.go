@@ -115,9 +115,12 @@ func (s *scripting) Call(args [][]byte, proto int) []byte {
 	s.w.Buf, s.w.Proto = s.w.Buf[:0], proto
 	outer, call, row, blockable, counts := c.W, c.Args, c.Row, c.blockable, c.looks.Counts
 	c.W, c.blockable, c.inScript = &s.w, false, true
-	if err := s.call(args); err != nil && s.err == nil {
-		s.err = err
-		s.w.Error("ERR " + err.Error())
+	if s.err == nil { // a script that has caught a failure must do no more
+		s.err = s.call(args)
+	}
+	if s.err != nil {
+		s.w.Buf = s.w.Buf[:0]
+		s.w.Error("ERR " + s.err.Error())
 	}
 	c.W, c.Args, c.Row, c.blockable, c.looks.Counts, c.inScript = outer, call, row, blockable, counts, false
 	return s.w.Buf
