@@ -78,11 +78,6 @@ func debugCall(c *Ctx) error {
 	return c.wrongWords()
 }
 
-// wrongWords is the refusal of a call of a container that has a subcommand it does not know, or more words than it takes.
-func (c *Ctx) wrongWords() error {
-	return Refusal("ERR unknown subcommand or wrong number of arguments for '" + clip(c.Args[1]) + "'. Try " + strings.ToUpper(string(c.Args[0])) + " HELP.")
-}
-
 // Operated is a Session that can say where it is, and tell the operator something.
 type Operated interface {
 	// Local reports whether the client is on the machine of the engine.

@@ -223,7 +223,7 @@ func functionDelete(c *Ctx) error {
 
 func functionFlush(c *Ctx) error {
 	if len(c.Args) > 3 {
-		return errSubcommand(c)
+		return c.wrongWords()
 	}
 	if len(c.Args) == 3 && !c.is(2, "sync") && !c.is(2, "async") {
 		return Refusal("ERR FUNCTION FLUSH only supports SYNC|ASYNC option")
@@ -354,7 +354,7 @@ func functionRestore(c *Ctx) error {
 	replace, clear := false, false
 	switch {
 	case len(c.Args) > 4:
-		return errSubcommand(c)
+		return c.wrongWords()
 	case len(c.Args) == 3 || c.is(3, "append"):
 	case c.is(3, "replace"):
 		replace = true
@@ -385,9 +385,4 @@ func functionRestore(c *Ctx) error {
 	}
 	c.W.OK()
 	return nil
-}
-
-// errSubcommand refuses a call with too many words.
-func errSubcommand(c *Ctx) error {
-	return Refusal("ERR unknown subcommand or wrong number of arguments for '" + clip(c.Args[1]) + "'. Try " + strings.ToUpper(c.Row.parent.Name) + " HELP.")
 }

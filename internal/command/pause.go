@@ -163,7 +163,7 @@ func clientPause(c *Ctx) error {
 	all := len(c.Args) == 3 || len(c.Args) == 4 && c.is(3, "all")
 	switch {
 	case len(c.Args) > 4:
-		return Refusal("ERR unknown subcommand or wrong number of arguments for '" + string(c.Args[1]) + "'. Try CLIENT HELP.")
+		return c.wrongWords()
 	case !all && !c.is(3, "write"):
 		return Refusal("ERR CLIENT PAUSE mode must be WRITE or ALL")
 	}

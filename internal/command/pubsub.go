@@ -73,7 +73,7 @@ func (c *Ctx) channelKind() engine.Kind {
 
 func pubsubChannels(c *Ctx) error {
 	if len(c.Args) > 3 {
-		return Refusal("ERR unknown subcommand or wrong number of arguments for '" + clip(c.Args[1]) + "'. Try PUBSUB HELP.")
+		return c.wrongWords()
 	}
 	var names []string
 	c.Engine.broker.names(c.channelKind(), func(name string) {

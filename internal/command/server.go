@@ -151,6 +151,11 @@ func configRewrite(*Ctx) error {
 	return Refusal("ERR The server is running without a config file")
 }
 
+// wrongWords is the refusal of a call of a container that has a subcommand it does not know, or more words than it takes.
+func (c *Ctx) wrongWords() error {
+	return Refusal("ERR unknown subcommand or wrong number of arguments for '" + clip(c.Args[1]) + "'. Try " + strings.ToUpper(string(c.Args[0])) + " HELP.")
+}
+
 // containerHelp is the HELP of every container: a line for each subcommand and one on what it does.
 func containerHelp(c *Ctx) error {
 	container := c.Row.parent

@@ -3,7 +3,6 @@ package command
 
 import (
 	"math"
-	"strings"
 
 	"github.com/redbud-go/redbud/internal/keyspace"
 )
@@ -60,15 +59,10 @@ func (c *Ctx) groupOptions(creates bool) (make bool, read int64, err error) {
 				return make, read, Refusal("ERR value for ENTRIESREAD must be positive or -1")
 			}
 		default:
-			return make, read, c.badSubcommand()
+			return make, read, c.wrongWords()
 		}
 	}
 	return make, read, nil
-}
-
-// badSubcommand is the refusal of a subcommand with words that make no sense.
-func (c *Ctx) badSubcommand() error {
-	return Refusal("ERR unknown subcommand or wrong number of arguments for '" + clip(c.Args[1]) + "'. Try " + strings.ToUpper(c.Row.parent.Name) + " HELP.")
 }
 
 func xgroupCreate(c *Ctx) error {
@@ -84,7 +78,7 @@ func xgroupCreate(c *Ctx) error {
 	case !ok && !mkStream:
 		return errGroupKey
 	case len(c.Args) > 8:
-		return c.badSubcommand()
+		return c.wrongWords()
 	}
 	id := info.Last
 	if string(c.Args[4]) != "$" {
@@ -131,7 +125,7 @@ func xgroupSetID(c *Ctx) error {
 	case err != nil:
 		return err
 	case len(c.Args) > 7:
-		return c.badSubcommand()
+		return c.wrongWords()
 	}
 	id := info.Last
 	if string(c.Args[4]) != "$" {

@@ -107,7 +107,7 @@ func xinfoStream(c *Ctx) error {
 	n := len(c.Args)
 	full := n > 3
 	if full && (n != 4 && n != 6 || !c.is(3, "full") || n == 6 && !c.is(4, "count")) {
-		return c.badSubcommand()
+		return c.wrongWords()
 	}
 	count := int64(10)
 	if n == 6 {
