@@ -17,16 +17,18 @@ import (
 	"github.com/redbud-go/redbud/internal/testenv"
 )
 
-// python returns the path of a Python 3 that has redis-py, Debian's before others. Without one the test is skipped, or
-// fails where testenv would.
-func python(t *testing.T) string {
+// python returns the path of a Python 3 that has redis-py and other modules, Debian's before others. Without one the test
+// is skipped, or fails where testenv would.
+func python(t *testing.T, modules ...string) string {
 	t.Helper()
+	modules = append([]string{"redis"}, modules...)
 	for _, path := range []string{"/usr/bin/python3", "python3"} {
-		if exec.Command(path, "-c", "import redis").Run() == nil {
+		if exec.Command(path, "-c", "import "+strings.Join(modules, ", ")).Run() == nil {
 			return path
 		}
 	}
-	missing(t, "no redis for python3, on Debian it is in the package python3-redis (scripts/install-test-deps installs it)")
+	missing(t, fmt.Sprintf("no python3 with %s, on Debian they are in the packages python3-%s (scripts/install-test-deps installs them)",
+		strings.Join(modules, " and "), strings.Join(modules, " and python3-")))
 	return ""
 }
 
