@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/redbud-go/redbud/internal/resp"
 )
@@ -59,7 +60,10 @@ func encode(lines ...string) string {
 
 // replies sends calls and returns their replies, without the messages between them; nil: the connection has ended.
 func (w *wire) replies(lines ...string) (values []resp.Value) {
-	_, err := io.WriteString(w.Conn, encode(lines...))
+	err := w.SetDeadline(time.Now().Add(patience))
+	if err == nil {
+		_, err = io.WriteString(w.Conn, encode(lines...))
+	}
 	for err == nil && len(values) < len(lines) {
 		var v resp.Value
 		if v, err = resp.ReadValue(w.in); err == nil && v.Kind != '>' {
@@ -83,6 +87,7 @@ func TestClientsInUproarAreAnsweredCallByCall(t *testing.T) {
 	r := start(t, nil, Options{Hub: NewHub()})
 	var clients, nurse sync.WaitGroup
 	watch := r.dial()
+	watch.do("CONFIG SET busy-reply-threshold 100", "+OK") // an endless script is ended only after that time
 	watch.do("MONITOR", "+OK")
 	nurse.Go(func() { _, _ = io.Copy(io.Discard, watch.Conn) })
 	over := make(chan struct{})
