@@ -31,6 +31,7 @@ type conn struct {
 	relax     func()      // stops reading ahead; nil: nobody does
 	lookout   *time.Timer // runs watch
 	waited    bool        // a call waits
+	passes    func()      // lets connections go first to which something came later; nil: they do
 
 	// What was told while nobody served, and replies that came behind it, goes out by the office, so that whoever
 	// tells never waits for the peer.
@@ -54,6 +55,12 @@ var errDraining = errors.New("server shuts down")
 
 // past is a deadline that makes a Read return at once.
 var past = time.Unix(1, 0)
+
+// inLine is a socket that knows of others to which something came before or later.
+type inLine interface {
+	inTurn()
+	passes()
+}
 
 // serve runs the connection until either side ends it.
 func (c *conn) serve() {
@@ -326,6 +333,9 @@ func (c *conn) await() {
 	c.overtaken.Lock()
 	c.waited = true
 	c.overtaken.Unlock()
+	if c.passes != nil {
+		c.passes()
+	}
 	c.wait(c.ctx)
 	c.lookout.Stop()
 	c.overtaken.Lock()

@@ -18,7 +18,7 @@ import (
 type Server struct {
 	front
 	office     office
-	turns      turns
+	arrivals   arrivals
 	maxClients atomic.Int64
 	timeout    atomic.Int64 // nanoseconds; 0: none
 	keepAlive  atomic.Int64 // nanoseconds; not above 0: none
@@ -157,7 +157,7 @@ func (s *Server) admit(l net.Listener, socket net.Conn) {
 }
 
 func (s *Server) newConn(l net.Listener, socket net.Conn) *conn {
-	c := &conn{server: s, socket: hasten(socket, &s.turns)}
+	c := &conn{server: s, socket: hasten(socket, &s.arrivals)}
 	ctx, cancel := context.WithCancel(s.ctx)
 	c.cancel = cancel
 	c.addr, c.laddr = socket.RemoteAddr().String(), socket.LocalAddr().String()
@@ -171,6 +171,9 @@ func (s *Server) newConn(l net.Listener, socket net.Conn) *conn {
 		q.whenFull(c.alarm)
 	} else {
 		c.always = true
+	}
+	if q, ok := c.socket.(inLine); ok {
+		c.inTurn, c.passes = q.inTurn, q.passes
 	}
 	c.stop = func() {
 		cancel()

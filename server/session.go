@@ -50,6 +50,7 @@ type session struct {
 	skipThis      bool // CLIENT REPLY SKIP came before this call,
 	skipNext      bool // or is this call
 	dropped       error
+	inTurn        func()        // returns when it may wait: who came before does already; nil: at once
 	waits         bool          // the first call of batch would wait: the transport calls wait before the next turn
 	hushed        bool          // and its reply is to be skipped
 	doubted       []engine.Call // that were gathered behind one that waited, and may not be allowed any more
@@ -200,6 +201,9 @@ func (s *session) run() {
 	n := len(s.batch.Calls)
 	if n == 0 || s.waits {
 		return
+	}
+	if s.inTurn != nil && s.row != nil && s.row.Flags&command.Blocking != 0 {
+		s.inTurn()
 	}
 	if s.tracks != nil { // it hears of keys that give way before the replies
 		s.full(s.ctx)

@@ -361,3 +361,18 @@ func BenchmarkPipeline(b *testing.B) {
 		})
 	}
 }
+
+func TestCallsThatMayWaitComeInTurn(t *testing.T) {
+	p := newPeer(t, nil, Options{})
+	turns := 0
+	p.inTurn = func() { turns++ }
+	p.do("GET k; LPUSH l a", "$-1 :1")
+	if turns != 0 {
+		t.Errorf("%d times something else has let others go first", turns)
+	}
+	p.do("BLPOP l 0", "*2 $1 l $1 a")
+	if turns != 1 {
+		t.Errorf("BLPOP has let others go first %d times, not once", turns)
+	}
+	p.do("MULTI; BLPOP l 0; EXEC", "+OK +QUEUED *1 *-1")
+}

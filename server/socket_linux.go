@@ -3,6 +3,7 @@ package server
 import (
 	"io"
 	"net"
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 )
@@ -15,7 +16,11 @@ type quick struct {
 	raw syscall.RawConn
 
 	read, write transfer // one goroutine at a time reads, and one writes
-	turns       *turns
+
+	arrivals *arrivals
+	fd       int32       // its number there
+	asleep   atomic.Bool // a read waits
+	lined    atomic.Bool // it is in line
 }
 
 // transfer is a read or write in progress.
@@ -27,10 +32,11 @@ type transfer struct {
 	try   func(fd uintptr) (done bool)
 	slept bool   // it had to wait
 	full  func() // called when it has to wait for the other side; nil: nobody is interested
+	wake  func() // called when it has waited, before it tries again; nil: nobody is interested
 }
 
 // hasten makes the reads and writes of a socket cheaper where that is possible.
-func hasten(c net.Conn, order *turns) net.Conn {
+func hasten(c net.Conn, order *arrivals) net.Conn {
 	switch c.(type) {
 	case *net.TCPConn, *net.UnixConn:
 	default:
@@ -40,9 +46,12 @@ func hasten(c net.Conn, order *turns) net.Conn {
 	if err != nil {
 		return c
 	}
-	q := &quick{Conn: c, raw: raw, turns: order}
+	q := &quick{Conn: c, raw: raw, arrivals: order}
 	q.read.init(syscall.SYS_READ)
 	q.write.init(syscall.SYS_WRITE)
+	q.read.full = func() { q.asleep.Store(true); order.done(q) }
+	q.read.wake = func() { order.wake(q) }
+	order.add(q)
 	return q
 }
 
@@ -53,6 +62,9 @@ func (t *transfer) init(call uintptr) {
 
 // once tries the system call; false when it has to wait for the other side.
 func (t *transfer) once(fd uintptr) (done bool) {
+	if t.slept && t.wake != nil {
+		t.wake()
+	}
 	for {
 		n, _, errno := syscall.RawSyscall(t.call, fd, uintptr(unsafe.Pointer(unsafe.SliceData(t.buf))), uintptr(len(t.buf)))
 		switch errno {
@@ -90,10 +102,12 @@ func (q *quick) Read(b []byte) (int, error) {
 	if len(b) == 0 {
 		return 0, nil
 	}
+	q.arrivals.done(q)
 	q.read.buf, q.read.slept = b, false
 	n, err := q.read.end(q.raw.Read(q.read.try))
+	q.asleep.Store(false)
 	if q.read.slept {
-		q.turns.await(q)
+		q.arrivals.await(q)
 	}
 	if n == 0 && err == nil {
 		err = io.EOF
@@ -114,6 +128,18 @@ func (q *quick) Write(b []byte) (int, error) {
 	}
 	return done, nil
 }
+
+// Close implements net.Conn.
+func (q *quick) Close() error {
+	q.arrivals.remove(q)
+	return q.Conn.Close()
+}
+
+// inTurn returns when those to which something came before are done with it.
+func (q *quick) inTurn() { q.arrivals.insist(q) }
+
+// passes lets those to which something came later go first.
+func (q *quick) passes() { q.arrivals.done(q) }
 
 // SyscallConn implements syscall.Conn.
 func (q *quick) SyscallConn() (syscall.RawConn, error) { return q.raw, nil }

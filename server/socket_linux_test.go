@@ -11,7 +11,7 @@ import (
 )
 
 // quickPair is a hastened socket and its peer.
-func quickPair(t *testing.T) (q *quick, peer net.Conn) {
+func quickPair(t *testing.T, order *arrivals) (q *quick, peer net.Conn) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -27,7 +27,7 @@ func quickPair(t *testing.T) (q *quick, peer net.Conn) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	q, ok := hasten(c, &turns{}).(*quick)
+	q, ok := hasten(c, order).(*quick)
 	if !ok {
 		t.Fatalf("%T is not hastened", c)
 	}
@@ -35,7 +35,7 @@ func quickPair(t *testing.T) (q *quick, peer net.Conn) {
 }
 
 func TestHastenedSocketsWaitForAPeerThatIsSlow(t *testing.T) {
-	q, peer := quickPair(t)
+	q, peer := quickPair(t, &arrivals{})
 	sent := bytes.Repeat([]byte("0123456789abcdef"), 1<<20) // more than the socket buffers hold
 	written := make(chan error, 1)
 	go func() {
@@ -56,7 +56,7 @@ func TestHastenedSocketsWaitForAPeerThatIsSlow(t *testing.T) {
 }
 
 func TestHastenedSocketsEndAsOthersDo(t *testing.T) {
-	q, peer := quickPair(t)
+	q, peer := quickPair(t, &arrivals{})
 	buf := make([]byte, 8)
 	if err := q.SetReadDeadline(time.Unix(1, 0)); err != nil {
 		t.Fatal(err)
@@ -85,7 +85,7 @@ func TestHastenedSocketsEndAsOthersDo(t *testing.T) {
 }
 
 func TestHastenedSocketsAllocateNothing(t *testing.T) {
-	q, peer := quickPair(t)
+	q, peer := quickPair(t, &arrivals{})
 	in, out := make([]byte, 4), []byte("ping")
 	n := testing.AllocsPerRun(200, func() {
 		if _, err := q.Write(out); err != nil {
