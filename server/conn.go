@@ -62,6 +62,13 @@ type inLine interface {
 	passes()
 }
 
+// corked is a socket that can send its end with the last reply. A peer that sends something more to one that is not closed yet would
+// find its connection reset, and perhaps lose the reply.
+type corked interface {
+	cork()
+	CloseWrite() error
+}
+
 // serve runs the connection until either side ends it.
 func (c *conn) serve() {
 	for first := true; ; first = false {
@@ -125,11 +132,18 @@ func (c *conn) work() bool {
 			c.woke = false
 			runtime.Gosched()
 		}
+		last := !more && c.over()
+		if s, ok := c.socket.(corked); ok && last {
+			s.cork()
+		}
 		if err := c.deliver(); err != nil {
 			return false
 		}
+		if s, ok := c.socket.(corked); ok && last {
+			_ = s.CloseWrite() // the socket is closed next
+		}
 		if !more {
-			return !c.over()
+			return !last
 		}
 		if c.waits {
 			c.await()

@@ -129,6 +129,15 @@ func (q *quick) Write(b []byte) (int, error) {
 	return done, nil
 }
 
+// cork holds back what is written from now on until the writing side is closed, so that the end comes with it. See tcp(7); other
+// sockets have no such thing.
+func (q *quick) cork() {
+	_ = q.raw.Control(func(fd uintptr) { _ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_CORK, 1) })
+}
+
+// CloseWrite tells the peer that nothing more comes.
+func (q *quick) CloseWrite() error { return q.Conn.(interface{ CloseWrite() error }).CloseWrite() }
+
 // Close implements net.Conn.
 func (q *quick) Close() error {
 	q.arrivals.remove(q)

@@ -105,3 +105,16 @@ func TestHastenedSocketsAllocateNothing(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+func TestWhoSendsAfterQuitFindsAnEndNotAReset(t *testing.T) {
+	r := start(t, nil, Options{})
+	for range 200 {
+		w := r.dial()
+		w.do("QUIT", "+OK")
+		w.send(pipeline("PING")) // which nobody answers
+		if n, err := w.Read(make([]byte, 1)); err != io.EOF {
+			t.Fatalf("%d bytes, %v", n, err)
+		}
+		w.Close()
+	}
+}
