@@ -192,6 +192,30 @@ func TestTrackingLeavesOutWhatTheClientWroteItself(t *testing.T) {
 	w.expect(">2\r\n$10\r\ninvalidate\r\n*2\r\n$1\r\nj\r\n$1\r\nk\r\n")
 }
 
+func TestTrackingKnowsWhatATransactionReadsBehindItsOwnWrites(t *testing.T) {
+	r := start(t, nil, Options{})
+	w, b := r.dial(), r.dial()
+	w.send(pipeline("HELLO 3; CLIENT TRACKING ON"))
+	w.value()
+	w.value()
+	told := ">2 $10 invalidate *1 $1 k"
+	pushed := ">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n"
+	w.do("MULTI; SET k 1; GET k; EXEC; ECHO x", "+OK +QUEUED +QUEUED *2 +OK $1 1 $1 x")
+	b.do("SET k 2", "+OK")
+	w.expect(pushed)
+	w.do("GET k; MULTI; SET k 3; GET k; EXEC", "$1 2 +OK +QUEUED +QUEUED *2 +OK $1 3 "+told) // of the copy from before
+	b.do("SET k 4", "+OK")
+	w.expect(pushed)
+	w.do("MULTI; GET k; SET k 5; EXEC", "+OK +QUEUED +QUEUED *2 $1 4 +OK "+told)
+	b.do("SET k 6", "+OK")
+	w.do("MULTI; GET k; SET k 7; GET k; EXEC", "+OK +QUEUED +QUEUED +QUEUED *3 $1 6 +OK $1 7 "+told)
+	b.do("SET k 8", "+OK")
+	w.expect(pushed)
+	w.do("MULTI; FLUSHALL; SET k 1; GET k; EXEC", "+OK +QUEUED +QUEUED +QUEUED *3 +OK +OK $1 1 >2 $10 invalidate _")
+	b.do("SET k 9", "+OK")
+	w.expect(pushed)
+}
+
 func TestTrackingMayTellAnotherClient(t *testing.T) {
 	r := start(t, nil, Options{})
 	w, to, b := r.dial(), r.dial(), r.dial()

@@ -36,6 +36,10 @@ type tracking struct {
 
 	client *client
 	by     engine.Session // the client's batches have it
+
+	// reread are the keys that the transaction which runs reads behind writing them itself: these writes leave its copies good. The
+	// value says whether it has another copy, from before. Guarded by the tracker.
+	reread map[string]bool
 }
 
 // invalidations is the channel that clients of the second protocol version are told on.
@@ -117,13 +121,34 @@ func (t *tracker) remember(id int64, keys [][]byte) {
 		return
 	}
 	for _, key := range keys {
-		readers := t.readers[string(key)]
-		if !slices.Contains(readers, id) {
-			t.readers[string(key)] = append(readers, id)
-			t.copies++
-		}
+		t.add(id, string(key))
 	}
 	t.trim()
+}
+
+// add notes that a client reads a key, and reports whether that is new. mu is held.
+func (t *tracker) add(id int64, key string) bool {
+	readers := t.readers[key]
+	if slices.Contains(readers, id) {
+		return false
+	}
+	t.readers[key] = append(readers, id)
+	t.copies++
+	return true
+}
+
+// reread notes which keys a transaction is about to read behind writing them; nil: it is over.
+func (t *tracker) reread(id int64, keys map[string]bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	how := t.clients[id]
+	if how == nil {
+		return
+	}
+	for key := range keys {
+		keys[key] = !t.add(id, key)
+	}
+	how.reread = keys
 }
 
 // trim forgets keys where there are too many. Whoever has a copy of one has to believe that it was written. mu is held.
@@ -157,10 +182,14 @@ func (t *tracker) hear(m *engine.Message) {
 		}
 		clear(t.readers)
 		t.copies = 0
-		return
 	}
 	for _, key := range m.Keys {
 		t.invalidate(key, m.By)
+	}
+	if by, ok := m.By.(*session); ok && t.clients[by.id] != nil {
+		for key := range t.clients[by.id].reread {
+			t.add(by.id, key)
+		}
 	}
 	t.broadcast(m.Keys, m.By)
 }
@@ -174,9 +203,14 @@ func (t *tracker) invalidate(key []byte, by engine.Session) {
 	delete(t.readers, string(key))
 	t.copies -= len(readers)
 	for _, id := range readers {
-		if how := t.clients[id]; how != nil && !how.bcast && !how.own(by) {
-			t.tell(how, [][]byte{key})
+		how := t.clients[id]
+		if how == nil || how.bcast || how.own(by) {
+			continue
 		}
+		if other, again := how.reread[string(key)]; again && !other && by == how.by {
+			continue
+		}
+		t.tell(how, [][]byte{key})
 	}
 }
 

@@ -39,6 +39,32 @@ func (s *session) track(calls ...engine.Call) {
 	}
 }
 
+// trackTransaction notes the keys of calls that are about to run as one. It returns what to do when they have.
+func (s *session) trackTransaction(calls []engine.Call) (over func()) {
+	if !s.noting() {
+		return func() {}
+	}
+	written, reread := map[string]bool{}, map[string]bool{}
+	for _, call := range calls {
+		row, err := command.Commands.Find(call)
+		if err != nil || row.Flags&(command.ReadOnly|command.Write) == 0 || row.Group == "scripting" {
+			continue
+		}
+		for _, key := range row.Keys.Append(nil, call) {
+			switch {
+			case row.Flags&command.Write != 0:
+				written[string(key)] = true
+			case written[string(key)]:
+				reread[string(key)] = false
+			default:
+				s.hub.tracker.remember(s.id, [][]byte{key})
+			}
+		}
+	}
+	s.hub.tracker.reread(s.id, reread)
+	return func() { s.hub.tracker.reread(s.id, nil) }
+}
+
 // note notes the keys of a call.
 func (s *session) note(row *command.Command, call engine.Call) {
 	s.keys = row.Keys.Append(s.keys[:0], call)

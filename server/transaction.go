@@ -136,7 +136,7 @@ func (s *session) commit(w *resp.Writer) {
 	if len(b.Calls) == 0 {
 		return
 	}
-	s.track(b.Calls...)
+	defer s.trackTransaction(b.Calls)()
 	s.runs, s.exposed = &b, 0
 	defer s.exposeDone()
 	if err := s.engine.Do(s.ctx, &b, w); err != nil {
