@@ -128,6 +128,9 @@ func (c *conn) receive() (n int, err error) {
 func (c *conn) work() bool {
 	for {
 		more := c.turn(c.hub.now())
+		if c.passes != nil && !c.waits { // until it stands in line with those who wait
+			c.passes()
+		}
 		if c.woke { // they have waited for longer than this client
 			c.woke = false
 			runtime.Gosched()
