@@ -126,7 +126,7 @@ func TestWhoWaitsForALongScriptIsToldWhenItIsOverdue(t *testing.T) {
 
 func TestAScriptThatHasWrittenIsNotKilled(t *testing.T) {
 	e := newEngine(t)
-	ask(t, e, "CONFIG", "SET", "busy-reply-threshold", "10")
+	ask(t, e, "CONFIG", "SET", "busy-reply-threshold", "500") // until then it has written
 	ctx, cancel := context.WithCancel(context.Background())
 	done := start(ctx, e, "EVAL", "redis.call('SET', 'k', 'v') while true do end", "0")
 	untilBusy(t, e)
