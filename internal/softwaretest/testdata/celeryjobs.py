@@ -50,7 +50,9 @@ def steps(self):
 
 @app.task(name="hang")
 def hang():
-    """Tells that it runs, and does not end."""
+    """Tells that it runs, and does not end. A worker that is given it again, since it was not acknowledged, could not end either."""
+    if r.incr("hangs") > 1:
+        return
     r.rpush("hanging", os.getpid())
     while True:
         time.sleep(1)
