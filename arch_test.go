@@ -25,7 +25,9 @@ var allowed = map[string][]string{
 	"server":                      {"internal/engine", "internal/resp", "internal/command", "internal/acl"},
 	"engine/memory":               {"internal/memstore", "internal/command", "internal/engine", "internal/keyspace", "internal/resp"},
 	"engine/redis":                {"internal/engine", "internal/resp", "internal/command"},
+	"engine/sqlite":               {"internal/sqlstore", "internal/command", "internal/engine", "internal/keyspace", "internal/resp"},
 	"internal/memstore":           {"internal/keyspace", "internal/resp"}, // resp: how Redis spells numbers
+	"internal/sqlstore":           {"internal/keyspace", "internal/resp"},
 	"internal/command":            {"internal/engine", "internal/keyspace", "internal/resp", "internal/rdb", "internal/lua"},
 	"internal/acl":                {"internal/engine", "internal/resp", "internal/command"},
 	"internal/lua":                {"internal/resp"},
@@ -43,7 +45,7 @@ var allowed = map[string][]string{
 }
 
 // allowedInTests is what the tests of any package may use besides.
-var allowedInTests = []string{"server", "internal/testenv", "internal/memstore", "internal/engine/enginetest", "internal/keyspace/storetest", "engine/memory", "engine/redis"}
+var allowedInTests = []string{"server", "internal/testenv", "internal/memstore", "internal/engine/enginetest", "internal/keyspace/storetest", "engine/memory", "engine/redis", "engine/sqlite"}
 
 // forbidden are the names that say nothing about what is in a package.
 var forbidden = []string{"util", "utils", "common", "types", "core", "pkg", "helpers"}
@@ -52,6 +54,7 @@ var forbidden = []string{"util", "utils", "common", "types", "core", "pkg", "hel
 var clockless = map[string]string{
 	"internal/command":  "internal/command/engine.go",
 	"internal/memstore": "",
+	"internal/sqlstore": "",
 }
 
 func TestImportsPointDownwards(t *testing.T) {

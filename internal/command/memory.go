@@ -47,7 +47,7 @@ func memoryUsage(c *Ctx) error {
 			return ErrSyntax
 		}
 	}
-	m, ok := c.Tx.(keyspace.Meter)
+	m, ok := c.Tx.(keyspace.Sizer)
 	if !ok {
 		return Refusal("ERR this engine does not know what a key takes")
 	}

@@ -144,8 +144,8 @@ type Entry struct {
 // Details is what OBJECT tells of a key.
 type Details struct {
 	Encoding string // Redis's name of the representation: "int", "embstr", "listpack" …
-	Idle     int64  // milliseconds since the last access
-	Freq     int    // logarithmic access counter, 0 to 255
+	Idle     int64  // milliseconds since the last access; 0 from a store that does not keep uses
+	Freq     int    // logarithmic access counter, 0 to 255; as Idle
 }
 
 // Expiry values besides a time in milliseconds since 1970.
@@ -229,6 +229,16 @@ type Limits struct {
 	ListSize                         int // elements of a list; -1 to -5: 4 KiB, 8 KiB and so on to 64 KiB, as a listpack
 }
 
+// DefaultLimits are those of Redis 7.2.
+func DefaultLimits() *Limits {
+	return &Limits{
+		HashEntries: 512, HashValue: 64,
+		SetIntegers: 512, SetEntries: 128, SetValue: 64,
+		SortedSetEntries: 128, SortedSetValue: 64,
+		ListSize: -2,
+	}
+}
+
 // Limited is implemented by stores that heed Limits. SetLimits may be called at any time, from within a transaction
 // too; a collection takes its form when it is next written.
 type Limited interface{ SetLimits(Limits) }
@@ -270,15 +280,20 @@ type Bounded interface{ SetMemory(Memory) }
 // way. Keep makes them leave that alone, or no more. It may be called at any time, from within a transaction too.
 type Keeper interface{ Keep(on bool) }
 
+// Sizer is implemented by the Tx of a store that knows what keys take.
+type Sizer interface {
+	// Size is how many bytes a key takes. Of a large collection it looks at so many elements, or at all with 0; ok is false if
+	// the key is missing. It does not count as an access.
+	Size(key []byte, samples int) (bytes int64, ok bool, err error)
+}
+
 // Meter is implemented by the Tx of a Bounded store.
 type Meter interface {
+	Sizer
 	// Used is how many bytes all keys take.
 	Used() int64
 	// Tables is how many of them are what finds the keys of the database, and those that expire.
 	Tables() (keys, expiring int64)
-	// Size is how many bytes a key takes. Of a large collection it looks at so many elements, or at all with 0; ok is false if
-	// the key is missing. It does not count as an access.
-	Size(key []byte, samples int) (bytes int64, ok bool, err error)
 	// Fit removes keys, if too much memory is taken, and reports whether there is room now or more of it with each call.
 	Fit() (bool, error)
 }

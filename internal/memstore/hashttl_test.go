@@ -111,7 +111,7 @@ func TestFieldsExpireAsThoseOfAMap(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := New(Options{Seed: 1})
 		defer s.Close()
-		limits := *defaultLimits()
+		limits := *keyspace.DefaultLimits()
 		limits.HashEntries, limits.HashValue = 6, 8
 		s.SetLimits(limits)
 		m := &timedModel{s: s, now: 1000, hashes: map[string]map[string]timedField{"h": {}, "copy": {}}}

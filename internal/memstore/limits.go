@@ -7,16 +7,6 @@ import (
 	"github.com/redbud-go/redbud/internal/resp"
 )
 
-// defaultLimits are those of Redis 7.2.
-func defaultLimits() *keyspace.Limits {
-	return &keyspace.Limits{
-		HashEntries: 512, HashValue: 64,
-		SetIntegers: 512, SetEntries: 128, SetValue: 64,
-		SortedSetEntries: 128, SortedSetValue: 64,
-		ListSize: -2,
-	}
-}
-
 // defaultMemory is that of Redis 7.2.
 func defaultMemory() keyspace.Memory { return keyspace.Memory{Samples: 5, LogFactor: 10, DecayTime: 1} }
 

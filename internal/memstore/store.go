@@ -98,7 +98,7 @@ func New(o Options) *Store {
 	}
 	s.rng = rand.New(rand.NewPCG(o.Seed, o.Seed))
 	s.tx.s = s
-	s.limits.Store(defaultLimits())
+	s.limits.Store(keyspace.DefaultLimits())
 	s.SetMemory(defaultMemory())
 	if s.now != nil {
 		s.sweeper.Go(s.sweep)

@@ -1,0 +1,104 @@
+package sqlstore
+
+import (
+	"context"
+	"strings"
+)
+
+// Driver opens connections to one database.
+type Driver interface {
+	// Open opens a connection. One that only reads may be refused writes.
+	Open(ctx context.Context, write bool) (Conn, error)
+	// Shares reports whether connections see each other's transactions only once they are committed, so that several may be used
+	// at a time. An SQLite database in memory belongs to one connection.
+	Shares() bool
+}
+
+// Conn is a connection to a database. It is used by one goroutine at a time.
+type Conn interface {
+	// Begin starts a transaction, in which what is read stays the same; one that writes is alone in doing so.
+	Begin(write bool) error
+	Commit() error
+	Rollback() error
+	// Run runs a statement as many times as args are multiples of its parameters, in turn, but once where it has none. visit is
+	// told of each row, and of which run it is, and must not use the connection; it is nil where there are none. changed is how
+	// many rows were written.
+	Run(q *Query, args []Value, visit func(run int, r Row) error) (changed int64, err error)
+	// Script runs statements without parameters, separated by semicolons.
+	Script(text string) error
+	Close() error
+}
+
+// Row is a row of a result. Columns count from 0.
+type Row interface {
+	Null(column int) bool
+	Int(column int) int64
+	Float(column int) float64
+	// Bytes is borrowed until visit returns; it is empty where the column is NULL.
+	Bytes(column int) []byte
+}
+
+// timeOf is an expiry in a row; 0 where the column is NULL.
+func timeOf(r Row, column int) int64 {
+	if r.Null(column) {
+		return 0
+	}
+	return r.Int(column)
+}
+
+// Value is an argument of a statement.
+type Value struct {
+	Kind  Kind
+	Int   int64
+	Float float64
+	Bytes []byte // borrowed until Run returns
+}
+
+// Kind is the kind of a Value.
+type Kind uint8
+
+// The kinds.
+const (
+	KindNull Kind = iota
+	KindInt
+	KindFloat
+	KindBytes
+)
+
+func integer(n int64) Value  { return Value{Kind: KindInt, Int: n} }
+func number(f float64) Value { return Value{Kind: KindFloat, Float: f} }
+func blob(b []byte) Value    { return Value{Kind: KindBytes, Bytes: b} }
+func expiry(at int64) Value  { return nullable(at, at == 0) }
+func nullable(n int64, null bool) Value {
+	if null {
+		return Value{}
+	}
+	return integer(n)
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// Query is a statement that connections prepare. ID is its place among all of them.
+type Query struct {
+	ID     int
+	Text   string // with ? for each parameter
+	Params int
+}
+
+// queries are all statements, in the order of their ID.
+var queries []*Query
+
+// query makes a statement known.
+func query(text string) *Query {
+	q := &Query{ID: len(queries), Text: text, Params: strings.Count(text, "?")}
+	queries = append(queries, q)
+	return q
+}
+
+// Queries is how many statements there are.
+func Queries() int { return len(queries) }

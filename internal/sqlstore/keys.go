@@ -1,0 +1,327 @@
+package sqlstore
+
+import (
+	"math/rand/v2"
+
+	"github.com/redbud-go/redbud/internal/keyspace"
+)
+
+// Entries implements keyspace.Tx.
+func (t *tx) Entries(keys [][]byte, dst []keyspace.Entry) ([]keyspace.Entry, error) {
+	for _, k := range keys {
+		m, err := t.seen(k)
+		if err != nil {
+			return dst, err
+		}
+		dst = append(dst, keyspace.Entry{Type: m.typ, ExpireAt: m.expire})
+	}
+	return dst, nil
+}
+
+// Touch implements keyspace.Tx. Uses are not kept.
+func (t *tx) Touch(keys [][]byte) (n int, err error) {
+	for _, k := range keys {
+		m, err := t.seen(k)
+		if err != nil {
+			return n, err
+		}
+		n += btoi(m.id != 0)
+	}
+	return n, nil
+}
+
+// Delete implements keyspace.Tx.
+func (t *tx) Delete(keys [][]byte) (n int, err error) {
+	for _, k := range keys {
+		m, err := t.find(k)
+		if err != nil {
+			return n, err
+		}
+		if m.id == 0 {
+			continue
+		}
+		if err := t.remove(m); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
+
+// Expire implements keyspace.Tx.
+func (t *tx) Expire(key []byte, at int64) (bool, error) {
+	m, err := t.find(key)
+	if err != nil || m.id == 0 {
+		return false, err
+	}
+	if m.expire == at && at == keyspace.Never {
+		return true, nil
+	}
+	if m.version, err = t.number(); err != nil {
+		return false, err
+	}
+	m.expire = at
+	if _, err := t.exec(keyExpire, expiry(at), integer(m.version), integer(m.id)); err != nil {
+		return false, err
+	}
+	t.wrote(m)
+	return true, nil
+}
+
+var (
+	keyTake = query(`UPDATE redbud_key SET type = ?, collection = ?, len = ?, version = ?, expire_at = ?, next_at = ?, value = (SELECT value FROM redbud_key WHERE id = ?) WHERE id = ?`)
+	keyName = query(`UPDATE redbud_key SET db = ?, name = ?, version = ? WHERE id = ?`)
+	keyCopy = query(`INSERT INTO redbud_key (id, db, name, type, collection, len, version, expire_at, next_at, value) SELECT ?, ?, ?, type, ?, len, ?, expire_at, next_at, value FROM redbud_key WHERE id = ?`)
+)
+
+// at is find in a database.
+func (t *tx) at(db int, key []byte) (*meta, error) {
+	selected := t.db
+	defer func() { t.db = selected }()
+	t.db = db
+	return t.find(key)
+}
+
+// Move implements keyspace.Tx. A row that dst has stays: who scans must not miss it.
+func (t *tx) Move(src []byte, db int, dst []byte) (bool, error) {
+	m, err := t.find(src)
+	if err != nil || m.id == 0 {
+		return false, err
+	}
+	if db == t.db && string(src) == string(dst) {
+		return true, nil
+	}
+	other, err := t.at(db, dst)
+	if err != nil {
+		return false, err
+	}
+	version, err := t.number()
+	if err != nil {
+		return false, err
+	}
+	was := *m
+	if other.id == 0 {
+		if _, err := t.exec(keyName, integer(int64(db)), blob(dst), integer(version), integer(m.id)); err != nil {
+			return false, err
+		}
+	} else if err := t.take(other, m, version); err != nil {
+		return false, err
+	}
+	id, isNew := other.id, other.id == 0
+	if isNew {
+		id = was.id
+	}
+	*m = meta{watchKey: m.watchKey}
+	t.wrote(m)
+	*other = meta{watchKey: other.watchKey, id: id, typ: was.typ, collection: was.collection, len: was.len, version: version, expire: was.expire, next: was.next}
+	t.note(other, "new") // as anything that is put in place of another key
+	return true, t.rewrite(other)
+}
+
+// take gives the row of a key what another one holds, and removes that one's.
+func (t *tx) take(m, from *meta, version int64) error {
+	if err := t.drop(m); err != nil {
+		return err
+	}
+	if _, err := t.exec(keyTake, integer(int64(from.typ)), integer(from.collection), integer(from.len), integer(version), expiry(from.expire), expiry(from.next), integer(from.id), integer(m.id)); err != nil {
+		return err
+	}
+	_, err := t.exec(keyDelete, integer(from.id))
+	return err
+}
+
+// rewrite has the row of a key written once more with what was not written yet of another key's that it came from.
+func (t *tx) rewrite(m *meta) error {
+	if m.typ != keyspace.String {
+		t.mark(m)
+	}
+	t.wrote(m)
+	return nil
+}
+
+// Copy implements keyspace.Tx.
+func (t *tx) Copy(src []byte, db int, dst []byte) (bool, error) {
+	m, err := t.find(src)
+	if err != nil || m.id == 0 {
+		return false, err
+	}
+	other, err := t.at(db, dst)
+	if err != nil {
+		return false, err
+	}
+	version, err := t.number()
+	if err != nil {
+		return false, err
+	}
+	for _, q := range tables[m.typ].copy { // a string has none
+		if _, err := t.exec(q, integer(version), integer(m.collection)); err != nil {
+			return false, err
+		}
+	}
+	id, isNew := other.id, other.id == 0
+	if isNew {
+		id = version
+		_, err = t.exec(keyCopy, integer(id), integer(int64(db)), blob(dst), integer(version), integer(version), integer(m.id))
+	} else if err = t.drop(other); err == nil {
+		_, err = t.exec(keyTake, integer(int64(m.typ)), integer(version), integer(m.len), integer(version), expiry(m.expire), expiry(m.next), integer(m.id), integer(id))
+	}
+	if err != nil {
+		return false, err
+	}
+	*other = meta{watchKey: other.watchKey, id: id, typ: m.typ, collection: version, len: m.len, version: version, expire: m.expire, next: m.next}
+	t.note(other, "new") // as anything that is put in place of another key
+	return true, t.rewrite(other)
+}
+
+// liveKey is the condition that neither a key has expired nor all fields of its hash.
+const liveKey = ` AND (expire_at IS NULL OR expire_at > ?) AND (next_at IS NULL OR next_at > ? OR EXISTS (SELECT 1 FROM redbud_hash AS h
+	WHERE h.collection = redbud_key.collection AND (h.expire_at IS NULL OR h.expire_at > ?)))`
+
+var (
+	keyScan  = query(`SELECT id, name, type, expire_at, next_at FROM redbud_key WHERE id > ? AND db = ? ORDER BY id LIMIT ?`)
+	keyCount = query(`SELECT count(*), count(expire_at) FROM redbud_key WHERE db = ?`)
+	keyNth   = query(`SELECT name FROM redbud_key WHERE db = ?` + liveKey + ` ORDER BY name LIMIT 1 OFFSET ?`)
+	keyAlive = query(`SELECT count(*) FROM redbud_key WHERE db = ?` + liveKey)
+)
+
+// Scan implements keyspace.Tx. The cursor is the id of the last row.
+func (t *tx) Scan(cursor uint64, count int, f func(key []byte, e keyspace.Entry)) (uint64, error) {
+	type hash struct {
+		key []byte
+		e   keyspace.Entry
+	}
+	var due []hash // fields of which may have expired
+	n, last := 0, uint64(0)
+	t.args = append(t.args[:0], integer(int64(cursor)), integer(int64(t.db)), integer(int64(count)))
+	_, err := t.run(keyScan, t.args, func(_ int, r Row) error {
+		n++
+		last = uint64(r.Int(0))
+		e := keyspace.Entry{Type: keyspace.Type(r.Int(2)), ExpireAt: timeOf(r, 3)}
+		switch next := timeOf(r, 4); {
+		case e.ExpireAt != keyspace.Never && e.ExpireAt <= t.now: // until it is swept
+		case next != keyspace.Never && next <= t.now:
+			due = append(due, hash{append([]byte{}, r.Bytes(1)...), e})
+		default:
+			f(r.Bytes(1), e)
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	for _, h := range due {
+		m, err := t.find(h.key)
+		if err != nil {
+			return 0, err
+		}
+		if m.id != 0 {
+			f(h.key, h.e)
+		}
+	}
+	if n < count {
+		last = 0
+	}
+	return last, nil
+}
+
+// one is the only number in the only row of a statement.
+func (t *tx) one(q *Query, args ...Value) (n int64, err error) {
+	t.args = append(t.args[:0], args...)
+	_, err = t.run(q, t.args, func(_ int, r Row) error { n = r.Int(0); return nil })
+	return n, err
+}
+
+// Random implements keyspace.Tx.
+func (t *tx) Random() (key []byte, err error) {
+	n, err := t.one(keyAlive, integer(int64(t.db)), integer(t.now), integer(t.now), integer(t.now))
+	if err != nil || n == 0 {
+		return nil, err
+	}
+	t.args = append(t.args[:0], integer(int64(t.db)), integer(t.now), integer(t.now), integer(t.now), integer(t.random(n)))
+	_, err = t.run(keyNth, t.args, func(_ int, r Row) error { key = append([]byte{}, r.Bytes(0)...); return nil })
+	return key, err
+}
+
+// random is a number from 0 to n-1.
+func (t *tx) random(n int64) int64 {
+	if t.write {
+		return t.s.rng.Int64N(n)
+	}
+	return rand.Int64N(n)
+}
+
+// Len implements keyspace.Tx.
+func (t *tx) Len() (keys, expiring int, err error) {
+	t.args = append(t.args[:0], integer(int64(t.db)))
+	_, err = t.run(keyCount, t.args, func(_ int, r Row) error {
+		keys, expiring = int(r.Int(0)), int(r.Int(1))
+		return nil
+	})
+	return keys, expiring, err
+}
+
+var (
+	clearOrphans = query(`INSERT INTO redbud_orphan (collection, type) SELECT collection, type FROM redbud_key WHERE db = ? AND type <> 1`)
+	clearKeys    = query(`DELETE FROM redbud_key WHERE db = ?`)
+	swapKeys     = query(`UPDATE redbud_key SET db = ? WHERE db = ?`)
+)
+
+// Clear implements keyspace.Tx.
+func (t *tx) Clear() error {
+	if err := t.forget(t.db); err != nil {
+		return err
+	}
+	if _, err := t.exec(clearOrphans, integer(int64(t.db))); err != nil {
+		return err
+	}
+	if _, err := t.exec(clearKeys, integer(int64(t.db))); err != nil {
+		return err
+	}
+	t.wroteAll(t.db)
+	return nil
+}
+
+// Swap implements keyspace.Tx.
+func (t *tx) Swap(a, b int) error {
+	if a == b {
+		return nil
+	}
+	if err := t.forget(a, b); err != nil {
+		return err
+	}
+	const aside = -1
+	for _, pair := range [][2]int{{aside, a}, {a, b}, {b, aside}} {
+		if _, err := t.exec(swapKeys, integer(int64(pair[0])), integer(int64(pair[1]))); err != nil {
+			return err
+		}
+	}
+	t.wroteAll(a, b)
+	return nil
+}
+
+// forget drops what is known of the keys of databases, which are about to change as a whole.
+func (t *tx) forget(dbs ...int) error {
+	if err := t.flush(); err != nil {
+		return err
+	}
+	clear(t.metas)
+	return nil
+}
+
+// wroteAll notes that whole databases were written.
+func (t *tx) wroteAll(dbs ...int) {
+	for _, db := range dbs {
+		if t.observer != nil {
+			t.observer.Note(db, nil, "")
+		}
+		t.s.changedAll(db)
+	}
+}
+
+// Counts implements keyspace.Counter.
+func (t *tx) Counts() keyspace.Counts {
+	return keyspace.Counts{Hits: t.s.hits.Load(), Misses: t.s.misses.Load(), Expired: t.s.expired.Load()}
+}
+
+// Sweep implements keyspace.Sweeper.
+func (t *tx) Sweep(on bool) { t.s.unswept.Store(!on) }

@@ -1,0 +1,165 @@
+package sqlstore
+
+import (
+	"fmt"
+)
+
+// The tables. All of them begin with redbud_, so that they can live beside an application's own.
+//
+// redbud_key has one row for each key. len is how many elements its collection has, which are in the table of its type under the
+// number that collection names: whoever replaces a key gives it another number, and the old elements are swept later
+// (redbud_orphan). version is another one after each write, unlike all that any key has had; id stays while there is a key of that
+// name, and is what SCAN goes by.
+//
+// Fields and members are in the order of a hash of theirs, as in Redis: SCAN goes by it, and who wants any of them looks behind any
+// hash. The elements of a list have places without gaps between them. Fields expire by themselves: next_at is the time before which
+// none of a hash does, though that may be later still; NULL: none will.
+//
+// A stream has a row in redbud_stream, also while it is empty, and one in redbud_entry for each entry. An id is 16 bytes: the
+// milliseconds, then the number, each with its highest byte first. So they are in the order of bytes, which a pair of signed numbers
+// would be only with their signs turned over, and a range needs one column. fields is, for each name and value in turn, its length as
+// a varint (7 bits in each byte, the lowest first, the highest bit set in all but the last), then its bytes. added is an unsigned
+// number, of which this is the signed one with the same bits. Approximate trimming removes whole runs, which are no more than a number
+// that neighbouring entries share; the stream knows how much has gone into the last one.
+//
+// redbud_group, redbud_consumer and redbud_pending are what groups have delivered. entries_read is NULL where nobody knows it,
+// active_at for a consumer that never got anything. pending is how many rows a group has in redbud_pending, since each call asks.
+//
+// Times are in milliseconds since 1970. Names and values are bytes.
+const schema = `
+CREATE TABLE redbud_meta (name TEXT PRIMARY KEY, value BIGINT NOT NULL);
+CREATE TABLE redbud_key (
+	id         INTEGER PRIMARY KEY,
+	db         SMALLINT NOT NULL,
+	name       BLOB     NOT NULL,
+	type       SMALLINT NOT NULL,
+	collection BIGINT   NOT NULL,
+	len        BIGINT   NOT NULL,
+	version    BIGINT   NOT NULL,
+	expire_at  BIGINT,
+	next_at    BIGINT,
+	value      BLOB,
+	UNIQUE (db, name)
+);
+CREATE INDEX redbud_key_scan ON redbud_key (db, id);
+CREATE INDEX redbud_key_expire ON redbud_key (expire_at) WHERE expire_at IS NOT NULL;
+CREATE INDEX redbud_key_next ON redbud_key (next_at) WHERE next_at IS NOT NULL;
+CREATE TABLE redbud_orphan (collection BIGINT PRIMARY KEY, type SMALLINT NOT NULL) WITHOUT ROWID;
+CREATE TABLE redbud_hash (
+	collection BIGINT NOT NULL,
+	hash       BIGINT NOT NULL,
+	field      BLOB   NOT NULL,
+	value      BLOB   NOT NULL,
+	expire_at  BIGINT,
+	PRIMARY KEY (collection, hash, field)
+) WITHOUT ROWID;
+CREATE INDEX redbud_hash_expire ON redbud_hash (collection, expire_at) WHERE expire_at IS NOT NULL;
+CREATE TABLE redbud_list (
+	collection BIGINT NOT NULL,
+	place      BIGINT NOT NULL,
+	value      BLOB   NOT NULL,
+	PRIMARY KEY (collection, place)
+) WITHOUT ROWID;
+CREATE TABLE redbud_set (
+	collection BIGINT NOT NULL,
+	hash       BIGINT NOT NULL,
+	member     BLOB   NOT NULL,
+	PRIMARY KEY (collection, hash, member)
+) WITHOUT ROWID;
+CREATE TABLE redbud_zset (
+	collection BIGINT NOT NULL,
+	hash       BIGINT NOT NULL,
+	member     BLOB   NOT NULL,
+	score      DOUBLE PRECISION NOT NULL,
+	PRIMARY KEY (collection, hash, member)
+) WITHOUT ROWID;
+CREATE INDEX redbud_zset_score ON redbud_zset (collection, score, member);
+CREATE TABLE redbud_stream (
+	collection  BIGINT PRIMARY KEY,
+	last_id     BLOB   NOT NULL,
+	deleted_id  BLOB   NOT NULL,
+	added       BIGINT NOT NULL,
+	run         BIGINT NOT NULL,
+	run_entries BIGINT NOT NULL,
+	run_bytes   BIGINT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE redbud_entry (
+	collection BIGINT NOT NULL,
+	id         BLOB   NOT NULL,
+	run        BIGINT NOT NULL,
+	fields     BLOB   NOT NULL,
+	PRIMARY KEY (collection, id)
+) WITHOUT ROWID;
+CREATE TABLE redbud_group (
+	collection   BIGINT NOT NULL,
+	name         BLOB   NOT NULL,
+	last_id      BLOB   NOT NULL,
+	entries_read BIGINT,
+	pending      BIGINT NOT NULL,
+	PRIMARY KEY (collection, name)
+) WITHOUT ROWID;
+CREATE TABLE redbud_consumer (
+	collection BIGINT NOT NULL,
+	group_name BLOB   NOT NULL,
+	name       BLOB   NOT NULL,
+	seen_at    BIGINT NOT NULL,
+	active_at  BIGINT,
+	PRIMARY KEY (collection, group_name, name)
+) WITHOUT ROWID;
+CREATE TABLE redbud_pending (
+	collection   BIGINT NOT NULL,
+	group_name   BLOB   NOT NULL,
+	id           BLOB   NOT NULL,
+	consumer     BLOB   NOT NULL,
+	delivered_at BIGINT NOT NULL,
+	deliveries   BIGINT NOT NULL,
+	PRIMARY KEY (collection, group_name, id)
+) WITHOUT ROWID;
+CREATE INDEX redbud_pending_consumer ON redbud_pending (collection, group_name, consumer, id, delivered_at, deliveries);
+`
+
+// version is of the schema above.
+const version = 1
+
+var (
+	tableMeta  = query(`SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'redbud_meta'`)
+	getVersion = query(`SELECT value FROM redbud_meta WHERE name = 'version'`)
+	newMeta    = query(`INSERT INTO redbud_meta (name, value) VALUES ('version', ?), ('serial', 0)`)
+	takeSerial = query(`UPDATE redbud_meta SET value = value + ? WHERE name = 'serial'`)
+	getSerial  = query(`SELECT value FROM redbud_meta WHERE name = 'serial'`)
+)
+
+// migrate makes the tables, or those of an older version into these.
+func migrate(c Conn) error {
+	if err := c.Begin(true); err != nil {
+		return err
+	}
+	err := create(c)
+	if err != nil {
+		_ = c.Rollback() // the first error says more
+		return err
+	}
+	return c.Commit()
+}
+
+func create(c Conn) error {
+	there := int64(0)
+	if _, err := c.Run(tableMeta, nil, func(_ int, r Row) error { there = r.Int(0); return nil }); err != nil {
+		return err
+	}
+	if there == 0 {
+		if err := c.Script(schema); err != nil {
+			return err
+		}
+		_, err := c.Run(newMeta, []Value{integer(version)}, nil)
+		return err
+	}
+	is := int64(0)
+	if _, err := c.Run(getVersion, nil, func(_ int, r Row) error { is = r.Int(0); return nil }); err != nil {
+		return err
+	}
+	if is > version {
+		return fmt.Errorf("the tables are of schema version %d, and this redbud knows none above %d: use a newer one", is, version)
+	}
+	return nil
+}

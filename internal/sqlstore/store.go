@@ -1,0 +1,334 @@
+// Package sqlstore keeps keys in the tables of an SQL database. Here is what all databases have in common; a Driver speaks to one.
+//
+// Whoever writes is alone: transactions that write come one after the other. Those that read have connections of their own.
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redbud-go/redbud/internal/keyspace"
+)
+
+// Options of a Store.
+type Options struct {
+	// Now is the clock by which keys are swept that nobody asks for, in milliseconds since 1970. nil: such keys stay until they
+	// are asked for.
+	Now func() int64
+	// Readers is how many connections read at a time; default 4.
+	Readers int
+	// Seed makes the random choices repeatable; default 0: they are not.
+	Seed uint64
+}
+
+// Store is a keyspace in a database. It is safe for concurrent use.
+type Store struct {
+	turn    chan struct{} // holds a token while nobody writes
+	readers chan Conn     // those that are free; nil where who reads takes the writer's turn
+	all     []Conn        // all connections, to be closed
+
+	// Guarded by the writer's turn.
+	writer Conn
+	tx     *tx
+	serial serial
+	rng    *rand.Rand
+	closed bool
+	ready  []*line  // lines whose key was written and whose turn has not come yet
+	served []served // who got what was written
+
+	mu      sync.Mutex // guards watched and waiting; taken last
+	watched map[watchKey]*watchState
+	changes uint64 // of watched keys
+	waiting map[watchKey]*line
+	lively  atomic.Int32 // how many keys are watched or waited for
+
+	hits, misses, expired atomic.Int64
+	observer              atomic.Pointer[keyspace.Observer]
+	limits                atomic.Pointer[keyspace.Limits]
+	unswept, kept         atomic.Bool
+	free                  sync.Pool // of *tx that read
+	cut                   func() <-chan struct{}
+	now                   func() int64
+	stop                  chan struct{}
+	sweeper               sync.WaitGroup
+}
+
+// Open opens the keyspace of a database, whose tables it makes if they are not there.
+func Open(ctx context.Context, d Driver, o Options) (*Store, error) {
+	s := &Store{turn: make(chan struct{}, 1), stop: make(chan struct{}), now: o.Now, watched: map[watchKey]*watchState{}, waiting: map[watchKey]*line{}}
+	seed := o.Seed
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	s.rng = rand.New(rand.NewPCG(seed, seed))
+	s.limits.Store(keyspace.DefaultLimits())
+	var err error
+	if s.writer, err = d.Open(ctx, true); err != nil {
+		return nil, err
+	}
+	s.all = append(s.all, s.writer)
+	if err := migrate(s.writer); err != nil {
+		return nil, errors.Join(fmt.Errorf("make the tables: %w", err), s.closeAll())
+	}
+	s.tx = &tx{s: s, write: true}
+	if d.Shares() {
+		if o.Readers == 0 {
+			o.Readers = 4
+		}
+		s.readers = make(chan Conn, o.Readers)
+		for range o.Readers {
+			c, err := d.Open(ctx, false)
+			if err != nil {
+				return nil, errors.Join(err, s.closeAll())
+			}
+			s.all = append(s.all, c)
+			s.readers <- c
+		}
+	}
+	s.turn <- struct{}{}
+	if s.now != nil {
+		s.sweeper.Go(s.sweep)
+	}
+	return s, nil
+}
+
+// Close implements keyspace.Store.
+func (s *Store) Close() error {
+	<-s.turn
+	if s.closed {
+		s.turn <- struct{}{}
+		return nil
+	}
+	s.closed = true
+	close(s.stop)
+	s.mu.Lock()
+	for _, l := range s.waiting {
+		for _, w := range l.waiters {
+			w.end(keyspace.ErrClosed)
+		}
+	}
+	clear(s.waiting)
+	s.mu.Unlock()
+	s.turn <- struct{}{}
+	for range cap(s.readers) {
+		<-s.readers // those that read are finished first
+	}
+	s.sweeper.Wait()
+	return s.closeAll()
+}
+
+func (s *Store) closeAll() error {
+	var err error
+	for i := len(s.all) - 1; i >= 0; i-- { // the writer last: it may have to put things in order
+		err = errors.Join(err, s.all[i].Close())
+	}
+	return err
+}
+
+// Begin implements keyspace.Store.
+func (s *Store) Begin(ctx context.Context, a keyspace.Access) (keyspace.Tx, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if a.Observer == nil {
+		if o := s.observer.Load(); o != nil {
+			a.Observer = *o
+		}
+	}
+	if !a.Write && s.readers != nil {
+		return s.beginRead(ctx, a)
+	}
+	select {
+	case <-s.turn:
+	default:
+		if a.Lookup != nil {
+			a.Lookup.Waited = true
+		}
+		if err := s.await(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if s.closed {
+		s.turn <- struct{}{}
+		return nil, keyspace.ErrClosed
+	}
+	if err := s.writer.Begin(true); err != nil {
+		s.turn <- struct{}{}
+		return nil, err
+	}
+	s.tx.conn = s.writer
+	s.tx.start(a)
+	return s.tx, nil
+}
+
+// await waits for the writer's turn.
+func (s *Store) await(ctx context.Context) error {
+	var cut <-chan struct{}
+	if s.cut != nil {
+		cut = s.cut()
+	}
+	select {
+	case <-s.turn:
+		return nil
+	case <-cut:
+		return keyspace.ErrCut
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (s *Store) beginRead(ctx context.Context, a keyspace.Access) (keyspace.Tx, error) {
+	t, _ := s.free.Get().(*tx)
+	if t == nil {
+		t = &tx{s: s}
+	}
+	select {
+	case t.conn = <-s.readers:
+	case <-s.stop:
+		return nil, keyspace.ErrClosed
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	select {
+	case <-s.stop:
+		s.readers <- t.conn
+		return nil, keyspace.ErrClosed
+	default:
+	}
+	if err := t.conn.Begin(false); err != nil {
+		s.readers <- t.conn
+		return nil, err
+	}
+	t.start(a)
+	return t, nil
+}
+
+// CutBy implements keyspace.Cuttable.
+func (s *Store) CutBy(cut func() <-chan struct{}) { s.cut = cut }
+
+// Observe implements keyspace.Observed.
+func (s *Store) Observe(o keyspace.Observer) { s.observer.Store(&o) }
+
+// Keep implements keyspace.Keeper.
+func (s *Store) Keep(on bool) { s.kept.Store(on) }
+
+// serial hands out numbers that no other key, of any process, has had: in blocks, which the database knows of.
+type serial struct{ next, end int64 }
+
+// serialBlock is how many numbers are taken at once.
+const serialBlock = 1 << 12
+
+// number returns the next one.
+func (t *tx) number() (int64, error) {
+	n := &t.s.serial
+	if n.next == n.end {
+		if _, err := t.exec(takeSerial, integer(serialBlock)); err != nil {
+			return 0, err
+		}
+		end, err := t.one(getSerial)
+		if err != nil {
+			return 0, err
+		}
+		n.end = end
+		n.next = n.end - serialBlock
+		t.numbered = true
+	}
+	n.next++
+	return n.next, nil
+}
+
+// How expired keys, and what is left of collections, are swept.
+const (
+	sweepEvery = 100 * time.Millisecond
+	sweepBatch = 64 // keys, a thousand fields and a thousand elements of collections, while others wait
+	sweepMost  = 64 // batches in a row
+)
+
+// sweep removes what has expired and what nobody names any more, in small steps, until the store is closed.
+func (s *Store) sweep() {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.stop:
+			return
+		case <-tick.C:
+		}
+		for batch := 0; batch < sweepMost && s.sweepSome(); batch++ {
+		}
+	}
+}
+
+var (
+	dueKeys = query(`SELECT db, name FROM redbud_key WHERE expire_at <= ? LIMIT 64`)
+	orphans = query(`SELECT collection, type FROM redbud_orphan LIMIT 1`)
+	found   = query(`DELETE FROM redbud_orphan WHERE collection = ?`)
+)
+
+// sweepSome removes a few keys that have expired, or a few elements of a collection that no key names. It reports whether there may
+// be more. A failure is left to whoever uses the database next.
+func (s *Store) sweepSome() (more bool) {
+	k, err := s.Begin(context.Background(), keyspace.Access{Now: s.now(), Write: true})
+	if err != nil {
+		return false
+	}
+	t := k.(*tx)
+	if more, err = t.sweepSome(); err != nil {
+		t.Rollback()
+		return false
+	}
+	return t.Commit() == nil && more
+}
+
+func (t *tx) sweepSome() (more bool, err error) {
+	if !t.s.unswept.Load() && !t.s.kept.Load() {
+		due, err := t.due(dueKeys)
+		if err != nil {
+			return false, err
+		}
+		for _, k := range due {
+			t.db = k.db
+			if _, err := t.find([]byte(k.key)); err != nil { // which removes what is expired
+				return false, err
+			}
+		}
+		fields, err := t.sweepFields()
+		if err != nil {
+			return false, err
+		}
+		more = fields || len(due) == sweepBatch
+	}
+	left, typ := int64(0), keyspace.None
+	if _, err := t.run(orphans, nil, func(_ int, r Row) error {
+		left, typ = r.Int(0), keyspace.Type(r.Int(1))
+		return nil
+	}); err != nil || left == 0 {
+		return more, err
+	}
+	room := int64(1000)
+	for _, q := range tables[typ].clearSome {
+		n, err := t.exec(q, integer(left), integer(room))
+		if err != nil {
+			return true, err
+		}
+		if room -= n; room == 0 {
+			return true, nil
+		}
+	}
+	_, err = t.exec(found, integer(left))
+	return true, err
+}
+
+// due are keys that a statement names, as long as they are few: those that something of has expired.
+func (t *tx) due(q *Query) (keys []watchKey, err error) {
+	_, err = t.run(q, []Value{integer(t.now)}, func(_ int, r Row) error {
+		keys = append(keys, watchKey{int(r.Int(0)), string(r.Bytes(1))})
+		return nil
+	})
+	return keys, err
+}

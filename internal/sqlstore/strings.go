@@ -1,0 +1,189 @@
+package sqlstore
+
+import (
+	"math"
+	"strconv"
+
+	"github.com/redbud-go/redbud/internal/keyspace"
+	"github.com/redbud-go/redbud/internal/resp"
+)
+
+var (
+	stringGet  = query(`SELECT type, expire_at, value FROM redbud_key WHERE db = ? AND name = ?`)
+	stringPut  = query(`UPDATE redbud_key SET value = ?, version = ?, expire_at = ? WHERE db = ? AND name = ? AND type = 1 AND (expire_at IS NULL OR expire_at > ?)`)
+	stringKeep = query(`UPDATE redbud_key SET value = ?, version = ? WHERE db = ? AND name = ? AND type = 1 AND (expire_at IS NULL OR expire_at > ?)`)
+)
+
+// mostValues is how many bytes are handed out of one piece of memory, about.
+const mostValues = 1 << 16
+
+// Get implements keyspace.Tx.
+func (t *tx) Get(keys, dst [][]byte) (_ [][]byte, err error) {
+	from := len(dst)
+	for _, k := range keys {
+		value, e := t.get(k)
+		if e == keyspace.ErrWrongType {
+			err = e
+		} else if e != nil {
+			return dst[:from], e
+		}
+		dst = append(dst, value)
+	}
+	return dst, err
+}
+
+// get appends the string at a key to values and returns it; nil if it is missing.
+func (t *tx) get(key []byte) (value []byte, err error) {
+	due, typ := false, keyspace.None
+	t.args = append(t.args[:0], integer(int64(t.db)), blob(key))
+	_, err = t.run(stringGet, t.args, func(_ int, r Row) error {
+		typ = keyspace.Type(r.Int(0))
+		if due = !r.Null(1) && r.Int(1) <= t.now; !due && typ == keyspace.String {
+			if len(t.values) > mostValues {
+				t.values = nil // what was handed out keeps it
+			}
+			from := len(t.values)
+			t.values = append(t.values, r.Bytes(2)...)
+			value = t.values[from:len(t.values):len(t.values)]
+			if value == nil {
+				value = []byte{}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if due {
+		typ = keyspace.None
+		if t.write {
+			if _, err := t.find(key); err != nil { // which removes it
+				return nil, err
+			}
+		}
+	}
+	if typ == keyspace.Hash { // which may have no field left that has not expired
+		m, err := t.find(key)
+		if err != nil {
+			return nil, err
+		}
+		typ = m.typ
+	}
+	t.count(t.db, key, typ != keyspace.None)
+	if typ != keyspace.None && typ != keyspace.String {
+		err = keyspace.ErrWrongType
+	}
+	return value, err
+}
+
+// Put implements keyspace.Tx.
+func (t *tx) Put(pairs [][]byte, at int64) error {
+	for i := 0; i < len(pairs); i += 2 {
+		if err := t.put(pairs[i], pairs[i+1], at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *tx) put(key, value []byte, at int64) error {
+	version, err := t.number()
+	if err != nil {
+		return err
+	}
+	m := t.metas[watchKey{t.db, string(key)}]
+	if m == nil { // most are strings already
+		var n int64
+		if at == keyspace.KeepTTL {
+			n, err = t.exec(stringKeep, blob(value), integer(version), integer(int64(t.db)), blob(key), integer(t.now))
+		} else {
+			n, err = t.exec(stringPut, blob(value), integer(version), expiry(at), integer(int64(t.db)), blob(key), integer(t.now))
+		}
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			t.wrote(&meta{watchKey: watchKey{t.db, string(key)}})
+			return nil
+		}
+		if m, err = t.find(key); err != nil {
+			return err
+		}
+	}
+	if at == keyspace.KeepTTL {
+		at = m.expire
+	}
+	if m.id == 0 {
+		m.id, m.typ, m.collection, m.len, m.version, m.expire = version, keyspace.String, 0, 0, version, at
+		if _, err := t.exec(keyNew, integer(m.id), integer(int64(m.db)), blob(key), integer(int64(m.typ)), integer(0), integer(0), integer(version), expiry(at), blob(value)); err != nil {
+			return err
+		}
+		t.note(m, "new")
+		t.wrote(m)
+		return nil
+	}
+	if err := t.drop(m); err != nil {
+		return err
+	}
+	*m = meta{watchKey: m.watchKey, id: m.id, typ: keyspace.String, version: version, expire: at}
+	if _, err := t.exec(keyReplace, integer(int64(m.typ)), integer(0), integer(0), integer(version), expiry(at), blob(value), integer(m.id)); err != nil {
+		return err
+	}
+	t.wrote(m)
+	return nil
+}
+
+// str returns the string at a key, which is missing if it is nil.
+func (t *tx) str(key []byte) ([]byte, error) {
+	counts := t.looks.Counts
+	t.looks.Counts = false
+	defer func() { t.looks.Counts = counts }()
+	return t.get(key)
+}
+
+// Add implements keyspace.Tx.
+func (t *tx) Add(key []byte, delta int64) (int64, error) {
+	old, err := t.str(key)
+	if err != nil {
+		return 0, err
+	}
+	n := int64(0)
+	if old != nil {
+		var ok bool
+		if n, ok = resp.ParseInt(old); !ok {
+			return 0, keyspace.ErrNotInteger
+		}
+	}
+	if delta > 0 && n > math.MaxInt64-delta || delta < 0 && n < math.MinInt64-delta {
+		return 0, keyspace.ErrOverflow
+	}
+	n += delta
+	var digits [20]byte
+	return n, t.put(key, strconv.AppendInt(digits[:0], n, 10), keyspace.KeepTTL)
+}
+
+// Append implements keyspace.Tx.
+func (t *tx) Append(key, value []byte) (int, error) {
+	old, err := t.str(key)
+	if err != nil {
+		return 0, err
+	}
+	joined := append(old, value...)
+	return len(joined), t.put(key, joined, keyspace.KeepTTL)
+}
+
+// SetRange implements keyspace.Tx.
+func (t *tx) SetRange(key []byte, offset int, value []byte) (int, error) {
+	old, err := t.str(key)
+	if err != nil {
+		return 0, err
+	}
+	n := max(len(old), offset+len(value))
+	if old == nil && n == 0 {
+		return 0, nil
+	}
+	whole := make([]byte, n)
+	copy(whole, old)
+	copy(whole[offset:], value)
+	return n, t.put(key, whole, keyspace.KeepTTL)
+}

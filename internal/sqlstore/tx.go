@@ -1,0 +1,414 @@
+package sqlstore
+
+import (
+	"errors"
+
+	"github.com/redbud-go/redbud/internal/keyspace"
+)
+
+// errUndone is what those are told who got what another transaction wrote, which came to nothing.
+var errUndone = errors.New("the transaction that had brought it was rolled back")
+
+// tx is a transaction: the one that writes, of which there is one, or one that reads.
+type tx struct {
+	s     *Store
+	conn  Conn
+	write bool
+
+	db       int
+	now      int64
+	observer keyspace.Observer // nil: nobody
+	looks    *keyspace.Lookup
+	plain    keyspace.Lookup // of transactions that say nothing of it
+
+	metas    map[watchKey]*meta
+	dirty    []*meta // those whose row is to be written before the transaction ends
+	args     []Value
+	values   []byte // what has been handed out
+	numbered bool   // it has taken a block of numbers
+}
+
+// watchKey is a key of a database.
+type watchKey struct {
+	db  int
+	key string
+}
+
+// meta is what a transaction knows of a key.
+type meta struct {
+	watchKey
+	id         int64 // 0: the key is missing
+	typ        keyspace.Type
+	collection int64
+	len        int64
+	version    int64
+	expire     int64 // keyspace.Never, or milliseconds
+	next       int64 // no field of a hash expires before; keyspace.Never: none does
+	hidden     int64 // how many of len have expired; 0 unless they have to stay
+	dirty      bool  // len, version and next are not written yet
+}
+
+func (m *meta) expired(now int64) bool { return m.expire != keyspace.Never && m.expire <= now }
+
+func (t *tx) start(a keyspace.Access) {
+	t.db, t.now, t.observer, t.looks = a.DB, a.Now, a.Observer, a.Lookup
+	if t.looks == nil {
+		t.plain = keyspace.Lookup{}
+		t.looks = &t.plain
+	}
+}
+
+// end gives the connection back.
+func (t *tx) end() {
+	clear(t.metas)
+	t.dirty, t.observer, t.looks, t.numbered = t.dirty[:0], nil, nil, false
+	if cap(t.values) > 2*mostValues {
+		t.values = nil
+	}
+	t.values = t.values[:0]
+	clear(t.args[:cap(t.args)]) // they name memory of the caller
+	if t.write {
+		t.s.turn <- struct{}{}
+		return
+	}
+	s, c := t.s, t.conn
+	t.conn = nil
+	s.free.Put(t)
+	s.readers <- c
+}
+
+// Settle implements keyspace.Tx.
+func (t *tx) Settle() error {
+	if len(t.s.ready) > 0 && t.write {
+		return t.s.serve()
+	}
+	return nil
+}
+
+// Commit implements keyspace.Tx.
+func (t *tx) Commit() error {
+	err := t.Settle()
+	if err == nil {
+		err = t.flush()
+	}
+	if err != nil {
+		t.Rollback()
+		return err
+	}
+	if err = t.conn.Commit(); err != nil {
+		t.Rollback()
+		return err
+	}
+	if t.write {
+		t.s.release(nil)
+	}
+	t.done()
+	return nil
+}
+
+func (t *tx) done() {
+	if t.write && t.observer != nil {
+		t.observer.Done()
+	}
+	t.end()
+}
+
+// Rollback implements keyspace.Tx.
+func (t *tx) Rollback() {
+	_ = t.conn.Rollback() // the connection may be gone, which the next one who uses it is told
+	if t.numbered {
+		t.s.serial = serial{}
+	}
+	if t.write {
+		t.s.forsake()
+		t.s.release(errUndone)
+	}
+	t.done()
+}
+
+// Observer implements keyspace.Guest.
+func (t *tx) Observer() keyspace.Observer { return t.observer }
+
+// Select implements keyspace.Tx.
+func (t *tx) Select(db int) error {
+	t.db = db
+	return nil
+}
+
+// run runs a statement.
+func (t *tx) run(q *Query, args []Value, visit func(run int, r Row) error) (changed int64, err error) {
+	return t.conn.Run(q, args, visit)
+}
+
+// exec runs a statement that has no rows. Its arguments are taken from scratch that the transaction keeps.
+func (t *tx) exec(q *Query, args ...Value) (changed int64, err error) {
+	t.args = append(t.args[:0], args...)
+	return t.conn.Run(q, t.args, nil)
+}
+
+var (
+	keyFind    = query(`SELECT id, type, collection, len, version, expire_at, next_at FROM redbud_key WHERE db = ? AND name = ?`)
+	keyNew     = query(`INSERT INTO redbud_key (id, db, name, type, collection, len, version, expire_at, value) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+	keyReplace = query(`UPDATE redbud_key SET type = ?, collection = ?, len = ?, version = ?, expire_at = ?, next_at = NULL, value = ? WHERE id = ?`)
+	keyGrow    = query(`UPDATE redbud_key SET len = ?, version = ?, next_at = ? WHERE id = ?`)
+	keyExpire  = query(`UPDATE redbud_key SET expire_at = ?, version = ? WHERE id = ?`)
+	keyDelete  = query(`DELETE FROM redbud_key WHERE id = ?`)
+	orphan     = query(`INSERT INTO redbud_orphan (collection, type) VALUES (?, ?)`)
+)
+
+// find returns what is known of a key. One that has expired is missing, as is a hash without its last field, and removed if the
+// transaction may.
+func (t *tx) find(key []byte) (*meta, error) {
+	m := t.metas[watchKey{t.db, string(key)}]
+	if m == nil {
+		var err error
+		if m, err = t.load(t.db, key); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case m.expired(t.now):
+		return t.expire(m)
+	case t.overdue(m):
+		return t.remains(m)
+	}
+	return m, nil
+}
+
+// expire is what is known of a key that has expired.
+func (t *tx) expire(m *meta) (*meta, error) {
+	if !t.write || t.looks.Kept {
+		return &meta{watchKey: m.watchKey}, nil
+	}
+	t.s.expired.Add(1)
+	if err := t.remove(m); err != nil {
+		return nil, err
+	}
+	t.note(m, "expired")
+	return m, nil
+}
+
+// load reads the row of a key.
+func (t *tx) load(db int, key []byte) (*meta, error) {
+	m := &meta{watchKey: watchKey{db, string(key)}}
+	t.args = append(t.args[:0], integer(int64(db)), blob(key))
+	if _, err := t.run(keyFind, t.args, func(_ int, r Row) error {
+		m.id, m.typ, m.collection = r.Int(0), keyspace.Type(r.Int(1)), r.Int(2)
+		m.len, m.version = r.Int(3), r.Int(4)
+		m.expire, m.next = timeOf(r, 5), timeOf(r, 6)
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	if t.metas == nil {
+		t.metas = map[watchKey]*meta{}
+	}
+	t.metas[m.watchKey] = m
+	return m, nil
+}
+
+// seen is find that counts.
+func (t *tx) seen(key []byte) (*meta, error) {
+	m, err := t.find(key)
+	if err == nil {
+		t.count(m.db, key, m.id != 0)
+	}
+	return m, err
+}
+
+// count counts a lookup as a hit or a miss, if it counts.
+func (t *tx) count(db int, key []byte, hit bool) {
+	switch {
+	case !t.looks.Counts:
+	case hit:
+		t.s.hits.Add(1)
+	default:
+		t.s.misses.Add(1)
+		if t.observer != nil {
+			t.observer.Note(db, key, "keymiss")
+		}
+	}
+}
+
+// collection is find for a key that holds a type, or nothing.
+func (t *tx) collection(key []byte, typ keyspace.Type) (*meta, error) {
+	m, err := t.seen(key)
+	if err == nil && m.id != 0 && m.typ != typ {
+		return nil, keyspace.ErrWrongType
+	}
+	return m, err
+}
+
+// open makes sure that there is a collection at a key before elements are stored under its number. grow follows.
+func (t *tx) open(m *meta, typ keyspace.Type) error {
+	if m.id != 0 {
+		return nil
+	}
+	n, err := t.number()
+	if err != nil {
+		return err
+	}
+	m.id, m.typ, m.collection, m.len, m.version, m.expire = n, typ, n, 0, n, keyspace.Never
+	if _, err := t.exec(keyNew, integer(m.id), integer(int64(m.db)), blob([]byte(m.key)), integer(int64(typ)), integer(n), integer(0), integer(n), Value{}, Value{}); err != nil {
+		return err
+	}
+	t.note(m, "new")
+	return nil
+}
+
+// grow notes that a collection was written and has so many elements more, or fewer. One that has none left goes, unless it is a
+// stream.
+func (t *tx) grow(m *meta, by int) error {
+	m.len += int64(by)
+	if m.len <= 0 && m.typ != keyspace.Stream {
+		return t.remove(m)
+	}
+	return t.changed(m)
+}
+
+// changed notes that a key was written whose row is going to be.
+func (t *tx) changed(m *meta) (err error) {
+	if m.version, err = t.number(); err != nil {
+		return err
+	}
+	t.mark(m)
+	t.wrote(m)
+	return nil
+}
+
+// mark has the row of a key written before the transaction ends.
+func (t *tx) mark(m *meta) {
+	if !m.dirty {
+		m.dirty = true
+		t.dirty = append(t.dirty, m)
+	}
+}
+
+// flush writes the rows that are not written yet.
+func (t *tx) flush() error {
+	for _, m := range t.dirty {
+		if m.dirty && m.id != 0 {
+			if _, err := t.exec(keyGrow, integer(m.len), integer(m.version), expiry(m.next), integer(m.id)); err != nil {
+				return err
+			}
+		}
+		m.dirty = false
+	}
+	t.dirty = t.dirty[:0]
+	return nil
+}
+
+// remove removes a key with all that it holds.
+func (t *tx) remove(m *meta) error {
+	if err := t.drop(m); err != nil {
+		return err
+	}
+	if _, err := t.exec(keyDelete, integer(m.id)); err != nil {
+		return err
+	}
+	*m = meta{watchKey: m.watchKey}
+	t.wrote(m)
+	return nil
+}
+
+// fewElements is how many elements go with their key at once; those of larger collections are swept.
+const fewElements = 64
+
+// drop gives up what a key holds besides its row.
+func (t *tx) drop(m *meta) error {
+	if m.typ == keyspace.String || m.typ == keyspace.None {
+		return nil
+	}
+	if m.len <= fewElements && m.typ != keyspace.Stream {
+		if m.len <= 0 {
+			return nil
+		}
+		for _, q := range tables[m.typ].clear {
+			if _, err := t.exec(q, integer(m.collection)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	_, err := t.exec(orphan, integer(m.collection), integer(int64(m.typ)))
+	return err
+}
+
+// note tells the observer what became of a key.
+func (t *tx) note(m *meta, event string) {
+	if t.observer != nil {
+		t.observer.Note(m.db, []byte(m.key), event)
+	}
+}
+
+// wrote notes that a key was written, for those who observe, watch it or wait for it.
+func (t *tx) wrote(m *meta) {
+	t.note(m, "")
+	t.s.changed(m.watchKey, m.id != 0)
+}
+
+// table is what the types have in common. Where a type has several tables, it is a statement for each.
+type table struct {
+	clear     []*Query // remove all elements of a collection
+	clearSome []*Query // remove as many as they are told
+	copy      []*Query // copy all elements to another collection
+}
+
+// perTable makes a statement of each text.
+func perTable(texts ...string) (all []*Query) {
+	for _, text := range texts {
+		all = append(all, query(text))
+	}
+	return all
+}
+
+// errEnough ends a walk over rows early.
+var errEnough = errors.New("enough")
+
+// tables are those of the collections, by type.
+var tables = map[keyspace.Type]table{
+	keyspace.Hash: {
+		perTable(`DELETE FROM redbud_hash WHERE collection = ?`),
+		perTable(`DELETE FROM redbud_hash WHERE (collection, hash, field) IN (SELECT collection, hash, field FROM redbud_hash WHERE collection = ? LIMIT ?)`),
+		perTable(`INSERT INTO redbud_hash (collection, hash, field, value, expire_at) SELECT ?, hash, field, value, expire_at FROM redbud_hash WHERE collection = ?`),
+	},
+	keyspace.List: {
+		perTable(`DELETE FROM redbud_list WHERE collection = ?`),
+		perTable(`DELETE FROM redbud_list WHERE (collection, place) IN (SELECT collection, place FROM redbud_list WHERE collection = ? LIMIT ?)`),
+		perTable(`INSERT INTO redbud_list (collection, place, value) SELECT ?, place, value FROM redbud_list WHERE collection = ?`),
+	},
+	keyspace.Set: {
+		perTable(`DELETE FROM redbud_set WHERE collection = ?`),
+		perTable(`DELETE FROM redbud_set WHERE (collection, hash, member) IN (SELECT collection, hash, member FROM redbud_set WHERE collection = ? LIMIT ?)`),
+		perTable(`INSERT INTO redbud_set (collection, hash, member) SELECT ?, hash, member FROM redbud_set WHERE collection = ?`),
+	},
+	keyspace.SortedSet: {
+		perTable(`DELETE FROM redbud_zset WHERE collection = ?`),
+		perTable(`DELETE FROM redbud_zset WHERE (collection, hash, member) IN (SELECT collection, hash, member FROM redbud_zset WHERE collection = ? LIMIT ?)`),
+		perTable(`INSERT INTO redbud_zset (collection, hash, member, score) SELECT ?, hash, member, score FROM redbud_zset WHERE collection = ?`),
+	},
+	keyspace.Stream: {
+		perTable(
+			`DELETE FROM redbud_stream WHERE collection = ?`,
+			`DELETE FROM redbud_entry WHERE collection = ?`,
+			`DELETE FROM redbud_group WHERE collection = ?`,
+			`DELETE FROM redbud_consumer WHERE collection = ?`,
+			`DELETE FROM redbud_pending WHERE collection = ?`,
+		),
+		perTable(
+			`DELETE FROM redbud_stream WHERE collection IN (SELECT collection FROM redbud_stream WHERE collection = ? LIMIT ?)`,
+			// The collection comes last: SQLite looks rows up by all columns then, and by the first alone otherwise.
+			`DELETE FROM redbud_entry WHERE (id, collection) IN (SELECT id, collection FROM redbud_entry WHERE collection = ? LIMIT ?)`,
+			`DELETE FROM redbud_group WHERE (name, collection) IN (SELECT name, collection FROM redbud_group WHERE collection = ? LIMIT ?)`,
+			`DELETE FROM redbud_consumer WHERE (name, group_name, collection) IN (SELECT name, group_name, collection FROM redbud_consumer WHERE collection = ? LIMIT ?)`,
+			`DELETE FROM redbud_pending WHERE (id, group_name, collection) IN (SELECT id, group_name, collection FROM redbud_pending WHERE collection = ? LIMIT ?)`,
+		),
+		perTable(
+			`INSERT INTO redbud_stream (collection, last_id, deleted_id, added, run, run_entries, run_bytes) SELECT ?, last_id, deleted_id, added, run, run_entries, run_bytes FROM redbud_stream WHERE collection = ?`,
+			`INSERT INTO redbud_entry (collection, id, run, fields) SELECT ?, id, run, fields FROM redbud_entry WHERE collection = ?`,
+			`INSERT INTO redbud_group (collection, name, last_id, entries_read, pending) SELECT ?, name, last_id, entries_read, pending FROM redbud_group WHERE collection = ?`,
+			`INSERT INTO redbud_consumer (collection, group_name, name, seen_at, active_at) SELECT ?, group_name, name, seen_at, active_at FROM redbud_consumer WHERE collection = ?`,
+			`INSERT INTO redbud_pending (collection, group_name, id, consumer, delivered_at, deliveries) SELECT ?, group_name, id, consumer, delivered_at, deliveries FROM redbud_pending WHERE collection = ?`,
+		),
+	},
+}
