@@ -259,13 +259,31 @@ func (s *Store) sweep() {
 			return
 		case <-tick.C:
 		}
+		if !s.littered() {
+			continue
+		}
 		for batch := 0; batch < sweepMost && s.sweepSome(); batch++ {
 		}
 	}
 }
 
+// littered reports whether there is something to be swept. It only reads: to write would keep other processes from it.
+func (s *Store) littered() bool {
+	k, err := s.Begin(context.Background(), keyspace.Access{Now: s.now()})
+	if err != nil {
+		return false
+	}
+	t := k.(*tx)
+	defer t.Rollback()
+	if n, err := t.one(litter, integer(t.now), integer(t.now)); err == nil {
+		return n != 0
+	}
+	return false
+}
+
 var (
 	dueKeys = query(`SELECT db, name FROM redbud_key WHERE expire_at <= ? LIMIT 64`)
+	litter  = query(`SELECT EXISTS (SELECT 1 FROM redbud_key WHERE expire_at <= ?) OR EXISTS (SELECT 1 FROM redbud_key WHERE next_at <= ?) OR EXISTS (SELECT 1 FROM redbud_orphan)`)
 	orphans = query(`SELECT collection, type FROM redbud_orphan LIMIT 1`)
 	found   = query(`DELETE FROM redbud_orphan WHERE collection = ?`)
 )
