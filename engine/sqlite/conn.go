@@ -26,7 +26,7 @@ type conn struct {
 	prepared []*sqlite.Stmt // by the ID of the query
 	cells    []byte         // what Row.Bytes has handed out of a row
 
-	beginWrite, beginRead, commit, rollback *sqlite.Stmt
+	beginWrite, beginRead, commit, rollback, version *sqlite.Stmt
 }
 
 // Shares implements sqlstore.Driver.
@@ -58,7 +58,7 @@ func (d *driver) Open(_ context.Context, write bool) (sqlstore.Conn, error) {
 			err = sqlitex.ExecuteTransient(db, text, nil)
 		}
 	}
-	for text, to := range map[string]**sqlite.Stmt{"BEGIN IMMEDIATE": &k.beginWrite, "BEGIN": &k.beginRead, "COMMIT": &k.commit, "ROLLBACK": &k.rollback} {
+	for text, to := range map[string]**sqlite.Stmt{"BEGIN IMMEDIATE": &k.beginWrite, "BEGIN": &k.beginRead, "COMMIT": &k.commit, "ROLLBACK": &k.rollback, "PRAGMA data_version": &k.version} {
 		if err == nil {
 			*to, err = db.Prepare(text)
 		}
@@ -87,6 +87,14 @@ func (c *conn) Rollback() error {
 		return nil
 	}
 	return run(c.rollback)
+}
+
+// Version implements sqlstore.Conn.
+func (c *conn) Version() (n int64, err error) {
+	if _, err = c.version.Step(); err == nil {
+		n = c.version.ColumnInt64(0)
+	}
+	return n, errors.Join(err, c.version.Reset())
 }
 
 func (c *conn) Close() error { return c.db.Close() }

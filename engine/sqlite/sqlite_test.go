@@ -202,3 +202,32 @@ func TestWhatExpiredAndWhatNobodyNamesIsSwept(t *testing.T) {
 		}
 	}
 }
+
+func TestAProcessHearsWhatAnotherOnePushes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "app.db")
+	a, b := open1(t, path), open1(t, path)
+	for round := range 3 {
+		got := make(chan string)
+		go func() {
+			var w resp.Writer
+			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+			defer cancel()
+			batch := engine.Batch{Wait: true, Calls: []engine.Call{{[]byte("BLPOP"), []byte("l"), []byte("0")}}}
+			if err := a.Do(ctx, &batch, &w); err != nil {
+				got <- err.Error()
+				return
+			}
+			got <- strings.ReplaceAll(string(w.Buf), "\r\n", " ")
+		}()
+		for a.(interface{ Waiting() int }).Waiting() == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		ask(t, b, fmt.Sprintf("RPUSH l %d", round))
+		if got, want := <-got, fmt.Sprintf("*2 $1 l $1 %d ", round); got != want {
+			t.Errorf("round %d: %q, want %q", round, got, want)
+		}
+	}
+	if got := ask(t, b, "EXISTS l"); got != ":0" {
+		t.Errorf("what was taken is still there: %s", got)
+	}
+}

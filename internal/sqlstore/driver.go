@@ -12,6 +12,8 @@ type Driver interface {
 	// Shares reports whether connections see each other's transactions only once they are committed, so that several may be used
 	// at a time. An SQLite database in memory belongs to one connection.
 	Shares() bool
+	// Listen tells of commits, whoever made them, soon after them and perhaps more often. stop ends it.
+	Listen() (commits <-chan struct{}, stop func(), err error)
 }
 
 // Conn is a connection to a database. It is used by one goroutine at a time.
@@ -24,6 +26,8 @@ type Conn interface {
 	// told of each row, and of which run it is, and must not use the connection; it is nil where there are none. changed is how
 	// many rows were written.
 	Run(q *Query, args []Value, visit func(run int, r Row) error) (changed int64, err error)
+	// Version is a number that is another one when another connection has committed something.
+	Version() (int64, error)
 	// Script runs statements without parameters, separated by semicolons.
 	Script(text string) error
 	Close() error

@@ -55,12 +55,13 @@ type Store struct {
 	cut                   func() <-chan struct{}
 	now                   func() int64
 	stop                  chan struct{}
-	sweeper               sync.WaitGroup
+	waits                 chan struct{} // holds a token when somebody has begun to wait
+	chores                sync.WaitGroup
 }
 
 // Open opens the keyspace of a database, whose tables it makes if they are not there.
 func Open(ctx context.Context, d Driver, o Options) (*Store, error) {
-	s := &Store{turn: make(chan struct{}, 1), stop: make(chan struct{}), now: o.Now, watched: map[watchKey]*watchState{}, waiting: map[watchKey]*line{}}
+	s := &Store{turn: make(chan struct{}, 1), stop: make(chan struct{}), waits: make(chan struct{}, 1), now: o.Now, watched: map[watchKey]*watchState{}, waiting: map[watchKey]*line{}}
 	seed := o.Seed
 	if seed == 0 {
 		seed = rand.Uint64()
@@ -92,7 +93,10 @@ func Open(ctx context.Context, d Driver, o Options) (*Store, error) {
 	}
 	s.turn <- struct{}{}
 	if s.now != nil {
-		s.sweeper.Go(s.sweep)
+		s.chores.Go(s.sweep)
+		if d.Shares() {
+			s.chores.Go(func() { s.listen(d) })
+		}
 	}
 	return s, nil
 }
@@ -118,7 +122,7 @@ func (s *Store) Close() error {
 	for range cap(s.readers) {
 		<-s.readers // those that read are finished first
 	}
-	s.sweeper.Wait()
+	s.chores.Wait()
 	return s.closeAll()
 }
 

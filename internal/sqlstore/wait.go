@@ -89,6 +89,10 @@ func (s *Store) join(w *waiter) {
 		}
 		l.waiters = append(l.waiters, w)
 	}
+	select {
+	case s.waits <- struct{}{}:
+	default: // it is known already
+	}
 }
 
 // leave takes a waiter out of all its lines.
