@@ -135,22 +135,34 @@ func (c *conn) work() bool {
 			c.woke = false
 			runtime.Gosched()
 		}
-		last := !more && c.over()
-		if s, ok := c.socket.(corked); ok && last {
-			s.cork()
+		if !more && c.over() {
+			c.finish()
+			return false
 		}
 		if err := c.deliver(); err != nil {
 			return false
 		}
-		if s, ok := c.socket.(corked); ok && last {
-			_ = s.CloseWrite() // the socket is closed next
-		}
 		if !more {
-			return !last
+			return true
 		}
 		if c.waits {
 			c.await()
 		}
+	}
+}
+
+// finish delivers the last replies together with the end. The socket is closed next. Who was killed gets no more: not that its call was
+// canceled, either.
+func (c *conn) finish() {
+	if c.killed.Load() {
+		return
+	}
+	s, ok := c.socket.(corked)
+	if ok {
+		s.cork()
+	}
+	if c.deliver() == nil && ok {
+		_ = s.CloseWrite()
 	}
 }
 

@@ -173,7 +173,10 @@ func (s *Server) newConn(l net.Listener, socket net.Conn) *conn {
 		c.always = true
 	}
 	if q, ok := c.socket.(inLine); ok {
-		c.inTurn, c.passes = q.inTurn, q.passes
+		c.passes = q.passes
+		if !s.forwards { // another server has its own order, and whoever waits for it would hold up others
+			c.inTurn = q.inTurn
+		}
 	}
 	c.stop = func() {
 		cancel()
