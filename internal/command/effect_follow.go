@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/redbud-go/redbud/internal/keyspace"
 	"github.com/redbud-go/redbud/internal/resp"
 )
 
@@ -83,8 +84,8 @@ func (e *Engine) Follow(ctx context.Context, ears Ears) (*Follower, error) {
 	f := &Follower{ears: ears, all: &e.followers}
 	all := &e.followers
 	image, err := e.imageThen(ctx, ears.Part, func() {
-		e.telling.Lock() // what was committed before the image is told before this
-		defer e.telling.Unlock()
+		e.telling.enter(e.telling.take()) // what was committed before the image is told before this
+		defer e.telling.leave()
 		all.mu.Lock()
 		defer all.mu.Unlock()
 		all.list = append(all.list, f)
@@ -113,7 +114,7 @@ func (e *Engine) Image(ctx context.Context, part Part) ([]byte, error) {
 func (e *Engine) imageThen(ctx context.Context, part Part, then func()) ([]byte, error) {
 	var image bytes.Buffer
 	c := newCtx(e)
-	err := e.inTransaction(ctx, c, 0, func() error {
+	err := e.inTransaction(ctx, c, keyspace.Access{Alone: true}, func() error {
 		c.looks.Kept = true // what has expired is told to be gone when it is, to all who follow
 		var err error
 		if part != Everything {

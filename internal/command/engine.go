@@ -33,7 +33,7 @@ type Engine struct {
 	onEvent    func(Event)
 	notify     atomic.Uint32 // what notify-keyspace-events selects, as bits
 	broker     broker
-	telling    sync.Mutex // held from before a commit until its news are told: they are told in the order of commits
+	telling    turns // a ticket is taken before a commit, and left when its news are told: they are told in the order of commits
 	needKeys   bool
 	blocked    atomic.Int64 // calls that wait
 	busy       busy         // the scripts that run
@@ -272,6 +272,7 @@ func (e *Engine) run(ctx context.Context, c *Ctx, b *engine.Batch, a keyspace.Ac
 	c.eff.part() // what it brings others is none of it
 	committed = true
 	if err := tx.Commit(); err != nil {
+		c.news.forget()
 		return err
 	}
 	return stopped

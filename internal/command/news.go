@@ -70,7 +70,8 @@ type news struct {
 	items   []item
 	written [][]byte // keys, for those who hear of Changes
 	flushed bool     // a whole database was written
-	held    bool     // Engine.telling is held
+	held    bool     // there is a ticket
+	ticket  uint64   // of Engine.telling
 	effects effects
 }
 
@@ -89,6 +90,12 @@ func (n *news) mark() newsMark { return newsMark{len(n.items), len(n.written), l
 func (n *news) truncate(m newsMark) {
 	n.items, n.written = n.items[:m.items], n.written[:m.written]
 	n.effects.truncate(m.effects)
+}
+
+// forget forgets all of it: the transaction came to nothing.
+func (n *news) forget() {
+	n.truncate(newsMark{})
+	n.flushed = false
 }
 
 func (n *news) empty() bool {
@@ -140,8 +147,7 @@ func (c *Ctx) Note(db int, key []byte, event string) {
 // Done implements keyspace.Observer.
 func (c *Ctx) Done() {
 	if !c.news.empty() && !c.news.held {
-		c.Engine.telling.Lock()
-		c.news.held = true
+		c.news.ticket, c.news.held = c.Engine.telling.take(), true
 	}
 	if c.tells { // or nobody could tell anything while this call waits
 		c.tellSoon()
@@ -176,6 +182,7 @@ func (c *Ctx) tellNews() {
 		return
 	}
 	e, n := c.Engine, &c.news
+	e.telling.enter(n.ticket)
 	for i := range n.items {
 		if it := &n.items[i]; it.event.Name != "" {
 			e.announce(&it.event)
@@ -193,7 +200,7 @@ func (c *Ctx) tellNews() {
 		e.followers.tell(&n.effects)
 	}
 	n.held = false
-	e.telling.Unlock()
+	e.telling.leave()
 }
 
 // announce tells an event as notify-keyspace-events wants it.

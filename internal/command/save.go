@@ -183,7 +183,7 @@ func (e *Engine) writeGradually(ctx context.Context, w io.Writer, version int) e
 		seen := map[string]struct{}{} // a scan visits keys twice where the table grows meanwhile, and a file must not
 		cursor := uint64(0)
 		for first, more := true, true; more; first, more = false, cursor != 0 {
-			err := e.inTransaction(ctx, c, db, func() error {
+			err := e.inTransaction(ctx, c, keyspace.Access{DB: db}, func() error {
 				keys, expiring, err := c.Tx.Len()
 				if first && err == nil && keys > 0 {
 					f.Database(db, keys, expiring)
@@ -209,9 +209,9 @@ func (e *Engine) writeGradually(ctx context.Context, w io.Writer, version int) e
 }
 
 // inTransaction runs f in a transaction of its own, with a context that nobody else has.
-func (e *Engine) inTransaction(ctx context.Context, c *Ctx, db int, f func() error) error {
-	now := e.now().UnixMilli()
-	tx, err := e.store.Begin(ctx, keyspace.Access{DB: db, Now: now, All: true, Observer: c, Lookup: &c.looks})
+func (e *Engine) inTransaction(ctx context.Context, c *Ctx, a keyspace.Access, f func() error) error {
+	a.Now, a.All, a.Observer, a.Lookup = e.now().UnixMilli(), true, c, &c.looks
+	tx, err := e.store.Begin(ctx, a)
 	if err != nil {
 		return err
 	}
@@ -219,7 +219,7 @@ func (e *Engine) inTransaction(ctx context.Context, c *Ctx, db int, f func() err
 		c.tellNews()
 		c.release()
 	}()
-	c.Tx, c.Now, c.DB = tx, now, db
+	c.Tx, c.Now, c.DB = tx, a.Now, a.DB
 	c.eff.on = e.followers.on.Load()
 	if err := f(); err != nil {
 		tx.Rollback()

@@ -73,6 +73,7 @@ type Access struct {
 	Write bool     // false: it only reads
 	Keys  [][]byte // all keys it may touch, for stores with NeedKeys; nil with All
 	All   bool     // it may touch any key
+	Alone bool     // nobody else's transaction that writes begins or ends while it lasts
 	Gone  bool     // Wait: try also when a key was removed, not only when there is one
 
 	Observer Observer // is told what becomes of keys; nil: the one that Observe was given
