@@ -14,6 +14,7 @@ import (
 
 	_ "github.com/redbud-go/redbud/engine/memory"
 	_ "github.com/redbud-go/redbud/engine/redis"
+	_ "github.com/redbud-go/redbud/engine/postgres"
 	_ "github.com/redbud-go/redbud/engine/sqlite"
 )
 

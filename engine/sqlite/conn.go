@@ -32,6 +32,9 @@ type conn struct {
 // Shares implements sqlstore.Driver.
 func (d *driver) Shares() bool { return d.path != "" }
 
+// Dialect implements sqlstore.Driver.
+func (d *driver) Dialect() *sqlstore.Dialect { return sqlstore.SQLite }
+
 // Open implements sqlstore.Driver.
 func (d *driver) Open(_ context.Context, write bool) (sqlstore.Conn, error) {
 	flags := sqlite.OpenReadWrite | sqlite.OpenCreate
@@ -109,9 +112,10 @@ func (c *conn) statement(q *sqlstore.Query) (*sqlite.Stmt, error) {
 	if s := c.prepared[q.ID]; s != nil {
 		return s, nil
 	}
-	s, err := c.db.Prepare(q.Text)
+	text := sqlstore.SQLite.Text(q)
+	s, err := c.db.Prepare(text)
 	if err != nil {
-		return nil, fmt.Errorf("prepare %s: %w", q.Text, err)
+		return nil, fmt.Errorf("prepare %s: %w", text, err)
 	}
 	c.prepared[q.ID] = s
 	return s, nil

@@ -2,13 +2,13 @@ package sqlstore
 
 import (
 	"context"
-	"strings"
 )
 
 // Driver opens connections to one database.
 type Driver interface {
 	// Open opens a connection. One that only reads may be refused writes.
 	Open(ctx context.Context, write bool) (Conn, error)
+	Dialect() *Dialect
 	// Shares reports whether connections see each other's transactions only once they are committed, so that several may be used
 	// at a time. An SQLite database in memory belongs to one connection.
 	Shares() bool
@@ -90,8 +90,11 @@ func btoi(b bool) int {
 // Query is a statement that connections prepare. ID is its place among all of them.
 type Query struct {
 	ID     int
-	Text   string // with ? for each parameter
 	Params int
+
+	text     string // see Dialect
+	postgres string // empty: the same
+	names    []int  // the parameters in braces, from 0
 }
 
 // queries are all statements, in the order of their ID.
@@ -99,8 +102,23 @@ var queries []*Query
 
 // query makes a statement known.
 func query(text string) *Query {
-	q := &Query{ID: len(queries), Text: text, Params: strings.Count(text, "?")}
+	q := &Query{ID: len(queries), text: text}
+	for i := range len(text) {
+		if text[i] != '?' || i > 0 && text[i-1] == '[' {
+			continue
+		}
+		if i > 0 && text[i-1] == '{' {
+			q.names = append(q.names, q.Params)
+		}
+		q.Params++
+	}
 	queries = append(queries, q)
+	return q
+}
+
+// onPostgres says how a statement is written for PostgreSQL.
+func (q *Query) onPostgres(text string) *Query {
+	q.postgres = text
 	return q
 }
 

@@ -22,9 +22,9 @@ type kind struct {
 func newKind(columns, table, name, live string) kind {
 	from := `SELECT hash, ` + columns + ` FROM ` + table + ` WHERE collection = ?`
 	return kind{
-		scan: query(from + ` AND hash > ?` + live + ` ORDER BY hash, ` + name + ` LIMIT ?`),
-		rest: query(from + ` AND hash = ? AND ` + name + ` > ?` + live + ` ORDER BY ` + name),
-		nth:  query(from + ` AND hash >= ?` + live + ` ORDER BY hash, ` + name + ` LIMIT ? OFFSET ?`),
+		scan: query(from + ` AND hash > ?` + live + ` ORDER BY hash, {` + name + `} LIMIT ?`),
+		rest: query(from + ` AND hash = ? AND {` + name + `} > {?}` + live + ` ORDER BY {` + name + `}`),
+		nth:  query(from + ` AND hash >= ?` + live + ` ORDER BY hash, {` + name + `} LIMIT ? OFFSET ?`),
 	}
 }
 

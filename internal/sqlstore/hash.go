@@ -8,11 +8,11 @@ import (
 const liveField = ` AND (expire_at IS NULL OR expire_at > ?)`
 
 var (
-	hashGet    = query(`SELECT value FROM redbud_hash WHERE collection = ? AND hash = ? AND field = ?` + liveField)
+	hashGet    = query(`SELECT value FROM redbud_hash WHERE collection = ? AND hash = ? AND {field} = {?}` + liveField)
 	hashAdd    = query(`INSERT INTO redbud_hash (value, expire_at, collection, hash, field) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`)
-	hashSet    = query(`UPDATE redbud_hash SET value = ?, expire_at = ? WHERE collection = ? AND hash = ? AND field = ?`)
-	hashKeep   = query(`UPDATE redbud_hash SET value = ?, expire_at = coalesce(?, expire_at) WHERE collection = ? AND hash = ? AND field = ?`)
-	hashRemove = query(`DELETE FROM redbud_hash WHERE collection = ? AND hash = ? AND field = ?`)
+	hashSet    = query(`UPDATE redbud_hash SET value = ?, expire_at = ? WHERE collection = ? AND hash = ? AND {field} = {?}`)
+	hashKeep   = query(`UPDATE redbud_hash SET value = ?, expire_at = coalesce(?, expire_at) WHERE collection = ? AND hash = ? AND {field} = {?}`)
+	hashRemove = query(`DELETE FROM redbud_hash WHERE collection = ? AND hash = ? AND {field} = {?}`)
 	hashEach   = query(`SELECT field, value, expire_at FROM redbud_hash WHERE collection = ?` + liveField)
 	hashKind   = newKind(`field, value`, `redbud_hash`, `field`, liveField)
 )

@@ -180,7 +180,7 @@ const liveKey = ` AND (expire_at IS NULL OR expire_at > ?) AND (next_at IS NULL 
 var (
 	keyScan  = query(`SELECT id, name, type, expire_at, next_at FROM redbud_key WHERE id > ? AND db = ? ORDER BY id LIMIT ?`)
 	keyCount = query(`SELECT count(*), count(expire_at) FROM redbud_key WHERE db = ?`)
-	keyNth   = query(`SELECT name FROM redbud_key WHERE db = ?` + liveKey + ` ORDER BY name LIMIT 1 OFFSET ?`)
+	keyNth   = query(`SELECT name FROM redbud_key WHERE db = ?` + liveKey + ` ORDER BY {name} LIMIT 1 OFFSET ?`)
 	keyAlive = query(`SELECT count(*) FROM redbud_key WHERE db = ?` + liveKey)
 )
 

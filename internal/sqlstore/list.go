@@ -189,7 +189,7 @@ func (k *listKey) shift(from, to, by int64) error {
 func (k *listKey) find(value []byte, n int) (places []int64, err error) {
 	q, limit := listFind, int64(n)
 	if n < 0 {
-		q, limit = listFindEnd, -limit
+		q, limit = listFindEnd, -max(limit, -k.m.len)
 	}
 	k.t.args = append(k.t.args[:0], integer(k.m.collection), blob(value), integer(limit))
 	_, err = k.t.run(q, k.t.args, func(_ int, r Row) error { places = append(places, r.Int(0)); return nil })

@@ -4,7 +4,7 @@ import (
 	"fmt"
 )
 
-// The tables. All of them begin with redbud_, so that they can live beside an application's own.
+// The tables, which stand in schema, a file for each database. All of them begin with redbud_, so that they can live beside an application's own.
 //
 // redbud_key has one row for each key. len is how many elements its collection has, which are in the table of its type under the
 // number that collection names: whoever replaces a key gives it another number, and the old elements are swept later
@@ -26,103 +26,13 @@ import (
 // active_at for a consumer that never got anything. pending is how many rows a group has in redbud_pending, since each call asks.
 //
 // Times are in milliseconds since 1970. Names and values are bytes.
-const schema = `
-CREATE TABLE redbud_meta (name TEXT PRIMARY KEY, value BIGINT NOT NULL);
-CREATE TABLE redbud_key (
-	id         INTEGER PRIMARY KEY,
-	db         SMALLINT NOT NULL,
-	name       BLOB     NOT NULL,
-	type       SMALLINT NOT NULL,
-	collection BIGINT   NOT NULL,
-	len        BIGINT   NOT NULL,
-	version    BIGINT   NOT NULL,
-	expire_at  BIGINT,
-	next_at    BIGINT,
-	value      BLOB,
-	UNIQUE (db, name)
-);
-CREATE INDEX redbud_key_scan ON redbud_key (db, id);
-CREATE INDEX redbud_key_expire ON redbud_key (expire_at) WHERE expire_at IS NOT NULL;
-CREATE INDEX redbud_key_next ON redbud_key (next_at) WHERE next_at IS NOT NULL;
-CREATE TABLE redbud_orphan (collection BIGINT PRIMARY KEY, type SMALLINT NOT NULL) WITHOUT ROWID;
-CREATE TABLE redbud_hash (
-	collection BIGINT NOT NULL,
-	hash       BIGINT NOT NULL,
-	field      BLOB   NOT NULL,
-	value      BLOB   NOT NULL,
-	expire_at  BIGINT,
-	PRIMARY KEY (collection, hash, field)
-) WITHOUT ROWID;
-CREATE INDEX redbud_hash_expire ON redbud_hash (collection, expire_at) WHERE expire_at IS NOT NULL;
-CREATE TABLE redbud_list (
-	collection BIGINT NOT NULL,
-	place      BIGINT NOT NULL,
-	value      BLOB   NOT NULL,
-	PRIMARY KEY (collection, place)
-) WITHOUT ROWID;
-CREATE TABLE redbud_set (
-	collection BIGINT NOT NULL,
-	hash       BIGINT NOT NULL,
-	member     BLOB   NOT NULL,
-	PRIMARY KEY (collection, hash, member)
-) WITHOUT ROWID;
-CREATE TABLE redbud_zset (
-	collection BIGINT NOT NULL,
-	hash       BIGINT NOT NULL,
-	member     BLOB   NOT NULL,
-	score      DOUBLE PRECISION NOT NULL,
-	PRIMARY KEY (collection, hash, member)
-) WITHOUT ROWID;
-CREATE INDEX redbud_zset_score ON redbud_zset (collection, score, member);
-CREATE TABLE redbud_stream (
-	collection  BIGINT PRIMARY KEY,
-	last_id     BLOB   NOT NULL,
-	deleted_id  BLOB   NOT NULL,
-	added       BIGINT NOT NULL,
-	run         BIGINT NOT NULL,
-	run_entries BIGINT NOT NULL,
-	run_bytes   BIGINT NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE redbud_entry (
-	collection BIGINT NOT NULL,
-	id         BLOB   NOT NULL,
-	run        BIGINT NOT NULL,
-	fields     BLOB   NOT NULL,
-	PRIMARY KEY (collection, id)
-) WITHOUT ROWID;
-CREATE TABLE redbud_group (
-	collection   BIGINT NOT NULL,
-	name         BLOB   NOT NULL,
-	last_id      BLOB   NOT NULL,
-	entries_read BIGINT,
-	pending      BIGINT NOT NULL,
-	PRIMARY KEY (collection, name)
-) WITHOUT ROWID;
-CREATE TABLE redbud_consumer (
-	collection BIGINT NOT NULL,
-	group_name BLOB   NOT NULL,
-	name       BLOB   NOT NULL,
-	seen_at    BIGINT NOT NULL,
-	active_at  BIGINT,
-	PRIMARY KEY (collection, group_name, name)
-) WITHOUT ROWID;
-CREATE TABLE redbud_pending (
-	collection   BIGINT NOT NULL,
-	group_name   BLOB   NOT NULL,
-	id           BLOB   NOT NULL,
-	consumer     BLOB   NOT NULL,
-	delivered_at BIGINT NOT NULL,
-	deliveries   BIGINT NOT NULL,
-	PRIMARY KEY (collection, group_name, id)
-) WITHOUT ROWID;
-CREATE INDEX redbud_pending_consumer ON redbud_pending (collection, group_name, consumer, id, delivered_at, deliveries);
-`
 
-// version is of the schema above.
+// version is of the schemas.
 const version = 1
 
 var (
-	tableMeta  = query(`SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'redbud_meta'`)
+	tableMeta = query(`SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'redbud_meta'`).
+			onPostgres(`SELECT count(*) FROM pg_catalog.pg_class WHERE relname = 'redbud_meta' AND relkind = 'r' AND pg_catalog.pg_table_is_visible(oid)`)
 	getVersion = query(`SELECT value FROM redbud_meta WHERE name = 'version'`)
 	newMeta    = query(`INSERT INTO redbud_meta (name, value) VALUES ('version', ?), ('serial', 0)`)
 	takeSerial = query(`UPDATE redbud_meta SET value = value + ? WHERE name = 'serial'`)
@@ -130,11 +40,11 @@ var (
 )
 
 // migrate makes the tables, or those of an older version into these.
-func migrate(c Conn) error {
+func migrate(c Conn, d *Dialect) error {
 	if err := c.Begin(true); err != nil {
 		return err
 	}
-	err := create(c)
+	err := create(c, d)
 	if err != nil {
 		_ = c.Rollback() // the first error says more
 		return err
@@ -142,13 +52,13 @@ func migrate(c Conn) error {
 	return c.Commit()
 }
 
-func create(c Conn) error {
+func create(c Conn, d *Dialect) error {
 	there := int64(0)
 	if _, err := c.Run(tableMeta, nil, func(_ int, r Row) error { there = r.Int(0); return nil }); err != nil {
 		return err
 	}
 	if there == 0 {
-		if err := c.Script(schema); err != nil {
+		if err := c.Script(d.schema); err != nil {
 			return err
 		}
 		_, err := c.Run(newMeta, []Value{integer(version)}, nil)

@@ -5,9 +5,9 @@ import (
 )
 
 var (
-	setHas    = query(`SELECT 1 FROM redbud_set WHERE collection = ? AND hash = ? AND member = ?`)
+	setHas    = query(`SELECT 1 FROM redbud_set WHERE collection = ? AND hash = ? AND {member} = {?}`)
 	setAdd    = query(`INSERT INTO redbud_set (collection, hash, member) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`)
-	setRemove = query(`DELETE FROM redbud_set WHERE collection = ? AND hash = ? AND member = ?`)
+	setRemove = query(`DELETE FROM redbud_set WHERE collection = ? AND hash = ? AND {member} = {?}`)
 	setEach   = query(`SELECT member FROM redbud_set WHERE collection = ?`)
 	setKind   = newKind(`member`, `redbud_set`, `member`, ``)
 )

@@ -31,6 +31,7 @@ type Store struct {
 	turn    chan struct{} // holds a token while nobody writes
 	readers chan Conn     // those that are free; nil where who reads takes the writer's turn
 	all     []Conn        // all connections, to be closed
+	dialect *Dialect
 
 	// Guarded by the writer's turn.
 	writer Conn
@@ -61,7 +62,7 @@ type Store struct {
 
 // Open opens the keyspace of a database, whose tables it makes if they are not there.
 func Open(ctx context.Context, d Driver, o Options) (*Store, error) {
-	s := &Store{turn: make(chan struct{}, 1), stop: make(chan struct{}), waits: make(chan struct{}, 1), now: o.Now, watched: map[watchKey]*watchState{}, waiting: map[watchKey]*line{}}
+	s := &Store{dialect: d.Dialect(), turn: make(chan struct{}, 1), stop: make(chan struct{}), waits: make(chan struct{}, 1), now: o.Now, watched: map[watchKey]*watchState{}, waiting: map[watchKey]*line{}}
 	seed := o.Seed
 	if seed == 0 {
 		seed = rand.Uint64()
@@ -73,7 +74,7 @@ func Open(ctx context.Context, d Driver, o Options) (*Store, error) {
 		return nil, err
 	}
 	s.all = append(s.all, s.writer)
-	if err := migrate(s.writer); err != nil {
+	if err := migrate(s.writer, s.dialect); err != nil {
 		return nil, errors.Join(fmt.Errorf("make the tables: %w", err), s.closeAll())
 	}
 	s.tx = &tx{s: s, write: true}

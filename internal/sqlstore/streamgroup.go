@@ -9,40 +9,40 @@ import (
 
 const (
 	groupColumns = `SELECT g.name, g.last_id, g.entries_read, g.pending,
-		(SELECT count(*) FROM redbud_consumer c WHERE c.collection = g.collection AND c.group_name = g.name),
-		(SELECT p.id FROM redbud_pending p WHERE p.collection = g.collection AND p.group_name = g.name ORDER BY p.id LIMIT 1),
-		(SELECT p.id FROM redbud_pending p WHERE p.collection = g.collection AND p.group_name = g.name ORDER BY p.id DESC LIMIT 1)
+		(SELECT count(*) FROM redbud_consumer c WHERE c.collection = g.collection AND {c.group_name} = {g.name}),
+		(SELECT p.id FROM redbud_pending p WHERE p.collection = g.collection AND {p.group_name} = {g.name} ORDER BY p.id LIMIT 1),
+		(SELECT p.id FROM redbud_pending p WHERE p.collection = g.collection AND {p.group_name} = {g.name} ORDER BY p.id DESC LIMIT 1)
 		FROM redbud_group g WHERE g.collection = ?`
 	consumerColumns = `SELECT c.name, c.seen_at, c.active_at,
-		(SELECT count(*) FROM redbud_pending p WHERE p.collection = c.collection AND p.group_name = c.group_name AND p.consumer = c.name)
-		FROM redbud_consumer c WHERE c.collection = ? AND c.group_name = ?`
-	pendingColumns = `SELECT id, consumer, delivered_at, deliveries FROM redbud_pending WHERE collection = ? AND group_name = ?`
+		(SELECT count(*) FROM redbud_pending p WHERE p.collection = c.collection AND {p.group_name} = {c.group_name} AND {p.consumer} = {c.name})
+		FROM redbud_consumer c WHERE c.collection = ? AND {c.group_name} = {?}`
+	pendingColumns = `SELECT id, consumer, delivered_at, deliveries FROM redbud_pending WHERE collection = ? AND {group_name} = {?}`
 )
 
 var (
-	groupEach    = query(groupColumns + ` ORDER BY g.name`)
-	groupGet     = query(groupColumns + ` AND g.name = ?`)
-	groupSet     = query(`UPDATE redbud_group SET last_id = ?, entries_read = ? WHERE collection = ? AND name = ?`)
+	groupEach    = query(groupColumns + ` ORDER BY {g.name}`)
+	groupGet     = query(groupColumns + ` AND {g.name} = {?}`)
+	groupSet     = query(`UPDATE redbud_group SET last_id = ?, entries_read = ? WHERE collection = ? AND {name} = {?}`)
 	groupNew     = query(`INSERT INTO redbud_group (last_id, entries_read, collection, name, pending) VALUES (?, ?, ?, ?, 0)`)
-	groupPending = query(`UPDATE redbud_group SET pending = pending + ? WHERE collection = ? AND name = ?`)
-	groupRemove  = query(`DELETE FROM redbud_group WHERE collection = ? AND name = ?`)
-	groupLeave   = query(`DELETE FROM redbud_consumer WHERE collection = ? AND group_name = ?`)
-	groupForget  = query(`DELETE FROM redbud_pending WHERE collection = ? AND group_name = ?`)
+	groupPending = query(`UPDATE redbud_group SET pending = pending + ? WHERE collection = ? AND {name} = {?}`)
+	groupRemove  = query(`DELETE FROM redbud_group WHERE collection = ? AND {name} = {?}`)
+	groupLeave   = query(`DELETE FROM redbud_consumer WHERE collection = ? AND {group_name} = {?}`)
+	groupForget  = query(`DELETE FROM redbud_pending WHERE collection = ? AND {group_name} = {?}`)
 
-	consumerEach   = query(consumerColumns + ` ORDER BY c.name`)
-	consumerGet    = query(consumerColumns + ` AND c.name = ?`)
-	consumerSet    = query(`UPDATE redbud_consumer SET seen_at = ?, active_at = coalesce(?, active_at) WHERE collection = ? AND group_name = ? AND name = ?`)
+	consumerEach   = query(consumerColumns + ` ORDER BY {c.name}`)
+	consumerGet    = query(consumerColumns + ` AND {c.name} = {?}`)
+	consumerSet    = query(`UPDATE redbud_consumer SET seen_at = ?, active_at = coalesce(?, active_at) WHERE collection = ? AND {group_name} = {?} AND {name} = {?}`)
 	consumerNew    = query(`INSERT INTO redbud_consumer (seen_at, active_at, collection, group_name, name) VALUES (?, ?, ?, ?, ?)`)
-	consumerRemove = query(`DELETE FROM redbud_consumer WHERE collection = ? AND group_name = ? AND name = ?`)
-	consumerForget = query(`DELETE FROM redbud_pending WHERE collection = ? AND group_name = ? AND consumer = ?`)
+	consumerRemove = query(`DELETE FROM redbud_consumer WHERE collection = ? AND {group_name} = {?} AND {name} = {?}`)
+	consumerForget = query(`DELETE FROM redbud_pending WHERE collection = ? AND {group_name} = {?} AND {consumer} = {?}`)
 
 	pendingAll    = query(pendingColumns + ` AND delivered_at <= ? AND id BETWEEN ? AND ? ORDER BY id LIMIT ?`)
-	pendingOf     = query(pendingColumns + ` AND delivered_at <= ? AND consumer = ? AND id BETWEEN ? AND ? ORDER BY id LIMIT ?`)
+	pendingOf     = query(pendingColumns + ` AND delivered_at <= ? AND {consumer} = {?} AND id BETWEEN ? AND ? ORDER BY id LIMIT ?`)
 	pendingGet    = query(pendingColumns + ` AND id = ?`)
-	pendingHas    = query(`SELECT id FROM redbud_pending WHERE collection = ? AND group_name = ? AND id = ?`)
+	pendingHas    = query(`SELECT id FROM redbud_pending WHERE collection = ? AND {group_name} = {?} AND id = ?`)
 	pendingNew    = query(`INSERT INTO redbud_pending (consumer, delivered_at, deliveries, collection, group_name, id) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`)
-	pendingSet    = query(`UPDATE redbud_pending SET consumer = ?, delivered_at = ?, deliveries = ? WHERE collection = ? AND group_name = ? AND id = ?`)
-	pendingRemove = query(`DELETE FROM redbud_pending WHERE collection = ? AND group_name = ? AND id = ?`)
+	pendingSet    = query(`UPDATE redbud_pending SET consumer = ?, delivered_at = ?, deliveries = ? WHERE collection = ? AND {group_name} = {?} AND id = ?`)
+	pendingRemove = query(`DELETE FROM redbud_pending WHERE collection = ? AND {group_name} = {?} AND id = ?`)
 )
 
 // nameAt is the name in a column: never nil, which would be none.

@@ -9,9 +9,9 @@ import (
 )
 
 var (
-	stringGet  = query(`SELECT type, expire_at, value FROM redbud_key WHERE db = ? AND name = ?`)
-	stringPut  = query(`UPDATE redbud_key SET value = ?, version = ?, expire_at = ? WHERE db = ? AND name = ? AND type = 1 AND (expire_at IS NULL OR expire_at > ?)`)
-	stringKeep = query(`UPDATE redbud_key SET value = ?, version = ? WHERE db = ? AND name = ? AND type = 1 AND (expire_at IS NULL OR expire_at > ?)`)
+	stringGet  = query(`SELECT type, expire_at, value FROM redbud_key WHERE db = ? AND {name} = {?}`)
+	stringPut  = query(`UPDATE redbud_key SET value = ?, version = ?, expire_at = ? WHERE db = ? AND {name} = {?} AND type = 1 AND (expire_at IS NULL OR expire_at > ?)`)
+	stringKeep = query(`UPDATE redbud_key SET value = ?, version = ? WHERE db = ? AND {name} = {?} AND type = 1 AND (expire_at IS NULL OR expire_at > ?)`)
 )
 
 // mostValues is how many bytes are handed out of one piece of memory, about.

@@ -137,17 +137,17 @@ func (t *tx) Select(db int) error {
 
 // run runs a statement.
 func (t *tx) run(q *Query, args []Value, visit func(run int, r Row) error) (changed int64, err error) {
-	return t.conn.Run(q, args, visit)
+	return t.conn.Run(q, t.s.dialect.shorten(q, args), visit)
 }
 
 // exec runs a statement that has no rows. Its arguments are taken from scratch that the transaction keeps.
 func (t *tx) exec(q *Query, args ...Value) (changed int64, err error) {
 	t.args = append(t.args[:0], args...)
-	return t.conn.Run(q, t.args, nil)
+	return t.run(q, t.args, nil)
 }
 
 var (
-	keyFind    = query(`SELECT id, type, collection, len, version, expire_at, next_at FROM redbud_key WHERE db = ? AND name = ?`)
+	keyFind    = query(`SELECT id, type, collection, len, version, expire_at, next_at FROM redbud_key WHERE db = ? AND {name} = {?}`)
 	keyNew     = query(`INSERT INTO redbud_key (id, db, name, type, collection, len, version, expire_at, value) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 	keyReplace = query(`UPDATE redbud_key SET type = ?, collection = ?, len = ?, version = ?, expire_at = ?, next_at = NULL, value = ? WHERE id = ?`)
 	keyGrow    = query(`UPDATE redbud_key SET len = ?, version = ?, next_at = ? WHERE id = ?`)
@@ -369,7 +369,7 @@ var errEnough = errors.New("enough")
 var tables = map[keyspace.Type]table{
 	keyspace.Hash: {
 		perTable(`DELETE FROM redbud_hash WHERE collection = ?`),
-		perTable(`DELETE FROM redbud_hash WHERE (collection, hash, field) IN (SELECT collection, hash, field FROM redbud_hash WHERE collection = ? LIMIT ?)`),
+		perTable(`DELETE FROM redbud_hash WHERE (collection, hash, {field}) IN (SELECT collection, hash, {field} FROM redbud_hash WHERE collection = ? LIMIT ?)`),
 		perTable(`INSERT INTO redbud_hash (collection, hash, field, value, expire_at) SELECT ?, hash, field, value, expire_at FROM redbud_hash WHERE collection = ?`),
 	},
 	keyspace.List: {
@@ -379,12 +379,12 @@ var tables = map[keyspace.Type]table{
 	},
 	keyspace.Set: {
 		perTable(`DELETE FROM redbud_set WHERE collection = ?`),
-		perTable(`DELETE FROM redbud_set WHERE (collection, hash, member) IN (SELECT collection, hash, member FROM redbud_set WHERE collection = ? LIMIT ?)`),
+		perTable(`DELETE FROM redbud_set WHERE (collection, hash, {member}) IN (SELECT collection, hash, {member} FROM redbud_set WHERE collection = ? LIMIT ?)`),
 		perTable(`INSERT INTO redbud_set (collection, hash, member) SELECT ?, hash, member FROM redbud_set WHERE collection = ?`),
 	},
 	keyspace.SortedSet: {
 		perTable(`DELETE FROM redbud_zset WHERE collection = ?`),
-		perTable(`DELETE FROM redbud_zset WHERE (collection, hash, member) IN (SELECT collection, hash, member FROM redbud_zset WHERE collection = ? LIMIT ?)`),
+		perTable(`DELETE FROM redbud_zset WHERE (collection, hash, {member}) IN (SELECT collection, hash, {member} FROM redbud_zset WHERE collection = ? LIMIT ?)`),
 		perTable(`INSERT INTO redbud_zset (collection, hash, member, score) SELECT ?, hash, member, score FROM redbud_zset WHERE collection = ?`),
 	},
 	keyspace.Stream: {
@@ -399,9 +399,9 @@ var tables = map[keyspace.Type]table{
 			`DELETE FROM redbud_stream WHERE collection IN (SELECT collection FROM redbud_stream WHERE collection = ? LIMIT ?)`,
 			// The collection comes last: SQLite looks rows up by all columns then, and by the first alone otherwise.
 			`DELETE FROM redbud_entry WHERE (id, collection) IN (SELECT id, collection FROM redbud_entry WHERE collection = ? LIMIT ?)`,
-			`DELETE FROM redbud_group WHERE (name, collection) IN (SELECT name, collection FROM redbud_group WHERE collection = ? LIMIT ?)`,
-			`DELETE FROM redbud_consumer WHERE (name, group_name, collection) IN (SELECT name, group_name, collection FROM redbud_consumer WHERE collection = ? LIMIT ?)`,
-			`DELETE FROM redbud_pending WHERE (id, group_name, collection) IN (SELECT id, group_name, collection FROM redbud_pending WHERE collection = ? LIMIT ?)`,
+			`DELETE FROM redbud_group WHERE ({name}, collection) IN (SELECT {name}, collection FROM redbud_group WHERE collection = ? LIMIT ?)`,
+			`DELETE FROM redbud_consumer WHERE ({name}, {group_name}, collection) IN (SELECT {name}, {group_name}, collection FROM redbud_consumer WHERE collection = ? LIMIT ?)`,
+			`DELETE FROM redbud_pending WHERE (id, {group_name}, collection) IN (SELECT id, {group_name}, collection FROM redbud_pending WHERE collection = ? LIMIT ?)`,
 		),
 		perTable(
 			`INSERT INTO redbud_stream (collection, last_id, deleted_id, added, run, run_entries, run_bytes) SELECT ?, last_id, deleted_id, added, run, run_entries, run_bytes FROM redbud_stream WHERE collection = ?`,

@@ -11,17 +11,17 @@ import (
 )
 
 var (
-	zsetScore  = query(`SELECT score FROM redbud_zset WHERE collection = ? AND hash = ? AND member = ?`)
+	zsetScore  = query(`SELECT score FROM redbud_zset WHERE collection = ? AND hash = ? AND {member} = {?}`)
 	zsetAdd    = query(`INSERT INTO redbud_zset (collection, hash, member, score) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`)
-	zsetChange = query(`INSERT INTO redbud_zset (collection, hash, member, score) VALUES (?, ?, ?, ?) ON CONFLICT (collection, hash, member) DO UPDATE SET score = excluded.score WHERE redbud_zset.score <> excluded.score`)
-	zsetRemove = query(`DELETE FROM redbud_zset WHERE collection = ? AND hash = ? AND member = ?`)
+	zsetChange = query(`INSERT INTO redbud_zset (collection, hash, member, score) VALUES (?, ?, ?, ?) ON CONFLICT (collection, hash, {member}) DO UPDATE SET score = excluded.score WHERE redbud_zset.score <> excluded.score`)
+	zsetRemove = query(`DELETE FROM redbud_zset WHERE collection = ? AND hash = ? AND {member} = {?}`)
 	zsetKind   = newKind(`member, score`, `redbud_zset`, `member`, ``)
 )
 
 // The orders of members.
 const (
-	upward   = ` ORDER BY score, member`
-	downward = ` ORDER BY score DESC, member DESC`
+	upward   = ` ORDER BY score, [member]member`
+	downward = ` ORDER BY score DESC, [member DESC]member DESC`
 )
 
 // selection is the statements for the members under a condition. Those that read are told how many, and after how many others.
@@ -59,10 +59,10 @@ var zsetByLex = [3][3]selection{
 func newLexSelection(low, high string) selection {
 	condition := ``
 	if low != `` {
-		condition += ` AND (score, member) ` + low + ` ((SELECT min(score) FROM redbud_zset WHERE collection = ?), ?) AND member ` + low + ` ?`
+		condition += ` AND (score, [member]member) ` + low + ` ((SELECT min(score) FROM redbud_zset WHERE collection = ?), [?]?) AND member ` + low + ` ?`
 	}
 	if high != `` {
-		condition += ` AND (score, member) ` + high + ` ((SELECT max(score) FROM redbud_zset WHERE collection = ?), ?) AND member ` + high + ` ?`
+		condition += ` AND (score, [member]member) ` + high + ` ((SELECT max(score) FROM redbud_zset WHERE collection = ?), [?]?) AND member ` + high + ` ?`
 	}
 	return newSelection(condition)
 }
@@ -80,9 +80,9 @@ func newRanking(order, back, before string) ranking {
 	return ranking{
 		read:     query(`SELECT member, score` + from),
 		readBack: query(`SELECT member, score FROM (SELECT member, score` + from + `) AS part` + back),
-		remove:   query(`DELETE FROM redbud_zset WHERE (collection, hash, member) IN (SELECT collection, hash, member` + from + `)`),
-		rank: query(`SELECT score, (SELECT count(*) FROM redbud_zset AS b WHERE b.collection = a.collection AND (b.score, b.member) ` + before + ` (a.score, a.member)) ` +
-			`FROM redbud_zset AS a WHERE collection = ? AND hash = ? AND member = ?`),
+		remove:   query(`DELETE FROM redbud_zset WHERE (collection, hash, {member}) IN (SELECT collection, hash, {member}` + from + `)`),
+		rank: query(`SELECT score, (SELECT count(*) FROM redbud_zset AS b WHERE b.collection = a.collection AND (b.score, [b.member]b.member) ` + before + ` (a.score, [a.member]a.member)) ` +
+			`FROM redbud_zset AS a WHERE collection = ? AND hash = ? AND {member} = {?}`),
 	}
 }
 
