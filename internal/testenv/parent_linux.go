@@ -2,6 +2,7 @@ package testenv
 
 import "syscall"
 
-func dieWithParent() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+// dieWithParent has a child get the signal when its parent dies.
+func dieWithParent(s syscall.Signal) *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Pdeathsig: s}
 }

@@ -5,4 +5,4 @@ package testenv
 import "syscall"
 
 // dieWithParent has nothing to ask for: only Linux ties a child's life to its parent's.
-func dieWithParent() *syscall.SysProcAttr { return nil }
+func dieWithParent(syscall.Signal) *syscall.SysProcAttr { return nil }

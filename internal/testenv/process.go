@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"syscall"
 )
 
 // logName is the file in the process's directory that takes what it prints.
@@ -17,7 +18,7 @@ type process struct {
 	done chan struct{} // closed when the process has ended and was waited for
 }
 
-func startProcess(dir, path string, args ...string) (*process, error) {
+func startProcess(dir string, attr *syscall.SysProcAttr, path string, args ...string) (*process, error) {
 	log, err := os.OpenFile(filepath.Join(dir, logName), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
@@ -27,7 +28,7 @@ func startProcess(dir, path string, args ...string) (*process, error) {
 	cmd.Dir = dir
 	// Files, not pipes: os/exec would copy a pipe in a goroutine that lasts as long as any child of the child.
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = dieWithParent()
+	cmd.SysProcAttr = attr
 	p := &process{cmd: cmd, done: make(chan struct{})}
 	started := make(chan error)
 	go p.run(started)

@@ -42,7 +42,7 @@ func TestClusterServesAllSlotsAndEndsWithItsTest(t *testing.T) {
 		}
 	})
 	for i, n := range c.Nodes {
-		mustBeGone(t, n, pids[i])
+		mustBeGone(t, &n.daemon, pids[i])
 	}
 }
 
@@ -74,7 +74,7 @@ func TestSentinelsFindTheMasterAndEndWithTheTest(t *testing.T) {
 		}
 	})
 	for i, one := range s.servers() {
-		mustBeGone(t, one, pids[i])
+		mustBeGone(t, &one.daemon, pids[i])
 	}
 }
 

@@ -1,12 +1,12 @@
 // Package testenv starts private real servers for tests and stops them again: a Redis, a cluster of three masters, a
-// master with its sentinels.
+// master with its sentinels, a PostgreSQL, a MariaDB.
 //
-// Every server listens on free ports of the loopback interface only and on a unix socket, keeps its files in a temporary
-// directory of its own, and persists nothing unless asked to. A server bound to a test ends with that test. Where the
+// Every server listens on free ports of the loopback interface only and on a unix socket, and keeps its files in a temporary
+// directory of its own. A Redis persists nothing unless asked to. A server bound to a test ends with that test. Where the
 // test process dies without cleaning up (a panic, a timeout, a kill), Linux takes the servers with it; elsewhere they
 // are left behind.
 //
-// Redis 7.0 or newer is needed. Where the binary is missing the test is skipped, saying which package has it; with
+// Redis 7.0, PostgreSQL 13 and MariaDB 10.11 or newer are needed. Where a binary is missing the test is skipped, saying which package has it; with
 // REDBUD_REQUIRE_SERVERS=1 in the environment the test fails instead, so that CI can't turn green by testing nothing.
 package testenv
 
@@ -52,6 +52,26 @@ func Sentinel(t testing.TB) *SentinelSet {
 	return s
 }
 
+// Postgres starts a PostgreSQL that ends with the test. The settings are as in postgresql.conf, such as "fsync=off", and
+// win over those that testenv gives.
+func Postgres(t testing.TB, settings ...string) *Database {
+	t.Helper()
+	d, err := StartPostgres(settings...)
+	check(t, err)
+	endWith(t, d)
+	return d
+}
+
+// MariaDB starts a MariaDB that ends with the test. The settings are as in its configuration file, such as
+// "innodb_flush_log_at_trx_commit=0", and win over those that testenv gives.
+func MariaDB(t testing.TB, settings ...string) *Database {
+	t.Helper()
+	d, err := StartMariaDB(settings...)
+	check(t, err)
+	endWith(t, d)
+	return d
+}
+
 // SharedRedis returns the redis-server that all tests of this process share; the first call starts it. The tests keep
 // out of each other's way by key or by database number, and leave the server running. The package's tests need
 //
@@ -60,7 +80,21 @@ func Sentinel(t testing.TB) *SentinelSet {
 // which stops it after the last test; without that, SharedRedis fails the test.
 func SharedRedis(t testing.TB) *Server {
 	t.Helper()
-	return shared.redis(t)
+	return share(t, &shared, &shared.server, StartRedis)
+}
+
+// SharedPostgres returns the PostgreSQL that all tests of this process share, each with a database of its own from Fresh. It
+// does not survive a loss of power. TestMain is as for SharedRedis.
+func SharedPostgres(t testing.TB) *Database {
+	t.Helper()
+	return share(t, &shared, &shared.postgres, StartPostgres, postgresInHaste...)
+}
+
+// SharedMariaDB returns the MariaDB that all tests of this process share, each with a database of its own from Fresh. It
+// may lose the last second's commits if it is killed. TestMain is as for SharedRedis.
+func SharedMariaDB(t testing.TB) *Database {
+	t.Helper()
+	return share(t, &shared, &shared.mariadb, StartMariaDB, mariadbInHaste...)
 }
 
 // Main runs the tests of a package, stops what they shared, and exits. It is the body of TestMain.
@@ -89,11 +123,12 @@ func (w wrapped) Run() int {
 // something to the tests.
 var shared lazy
 
-// lazy is a server that starts when first asked for.
+// lazy are servers that start when first asked for.
 type lazy struct {
-	mu     sync.Mutex // guards all below
-	armed  bool       // somebody is going to call stop
-	server *Server
+	mu                sync.Mutex // guards all below
+	armed             bool       // somebody is going to call stop
+	server            *Server
+	postgres, mariadb *Database
 }
 
 func (l *lazy) arm() {
@@ -102,19 +137,20 @@ func (l *lazy) arm() {
 	l.armed = true
 }
 
-func (l *lazy) redis(t testing.TB) *Server {
+// share returns the server in the slot, which belongs to l, and starts it if it is the first to ask.
+func share[S any](t testing.TB, l *lazy, slot **S, start func(...string) (*S, error), args ...string) *S {
 	t.Helper()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.armed {
-		t.Fatal("testenv.SharedRedis needs this in the package's tests: func TestMain(m *testing.M) { testenv.Main(m) }")
+		t.Fatal("a shared server of testenv needs this in the package's tests: func TestMain(m *testing.M) { testenv.Main(m) }")
 	}
-	if l.server == nil {
-		s, err := StartRedis()
+	if *slot == nil {
+		s, err := start(args...)
 		check(t, err)
-		l.server = s
+		*slot = s
 	}
-	return l.server
+	return *slot
 }
 
 func (l *lazy) stop() {
@@ -124,6 +160,12 @@ func (l *lazy) stop() {
 	if l.server != nil {
 		l.server.Stop()
 		l.server = nil
+	}
+	for _, slot := range []**Database{&l.postgres, &l.mariadb} {
+		if *slot != nil {
+			(*slot).Stop()
+			*slot = nil
+		}
 	}
 }
 
@@ -141,11 +183,14 @@ func check(t testing.TB, err error) {
 
 // endWith stops the servers when the test ends. After a failed test it shows the end of their logs first, because the
 // directory they stand in goes away.
-func endWith(t testing.TB, servers ...*Server) {
+func endWith[S interface {
+	Stop()
+	lastWords() string
+}](t testing.TB, servers ...S) {
 	t.Cleanup(func() {
 		for _, s := range servers {
 			if t.Failed() {
-				t.Logf("the log of %s ends with:\n%s", s.Addr, s.logTail())
+				t.Log(s.lastWords())
 			}
 			s.Stop()
 		}

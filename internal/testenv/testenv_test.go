@@ -39,7 +39,7 @@ func TestRedisEndsWithItsTest(t *testing.T) {
 			t.Errorf("SocketURL is %s, want %s", s.SocketURL(), want)
 		}
 	})
-	mustBeGone(t, s, pid)
+	mustBeGone(t, &s.daemon, pid)
 }
 
 func TestRedisListensOnLoopbackOnly(t *testing.T) {
@@ -152,7 +152,7 @@ func TestStoppedServerStaysStopped(t *testing.T) {
 	pid := s.PID()
 	s.Stop()
 	s.Stop()
-	mustBeGone(t, s, pid)
+	mustBeGone(t, &s.daemon, pid)
 	if s.Restart() == nil {
 		t.Error("Restart brought a stopped server back")
 	}
@@ -199,7 +199,7 @@ func TestPausedServerStops(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Stop()
-	mustBeGone(t, s, pid)
+	mustBeGone(t, &s.daemon, pid)
 }
 
 func TestServerWithATakenPortStartsOnAnother(t *testing.T) {
@@ -255,19 +255,19 @@ func TestSharedRedisEndsWithMain(t *testing.T) {
 	var s *Server
 	var pid int
 	code := wrapped{runner(func() int {
-		s = l.redis(t)
+		s = share(t, &l, &l.server, StartRedis)
 		pid = s.PID()
 		return 7
 	}), &l}.Run()
 	if code != 7 {
 		t.Errorf("Run gives %d, want what the tests gave, 7", code)
 	}
-	mustBeGone(t, s, pid)
+	mustBeGone(t, &s.daemon, pid)
 }
 
 func TestSharedRedisNeedsMain(t *testing.T) {
 	var l lazy
-	r := record(func(t testing.TB) { l.redis(t) })
+	r := record(func(t testing.TB) { share(t, &l, &l.server, StartRedis) })
 	if r.verdict != "fatal" || !strings.Contains(r.said, "testenv.Main(m)") {
 		t.Errorf("%s: %s", r.verdict, r.said)
 	}
@@ -305,7 +305,7 @@ var starters = map[string]func(testing.TB){
 	"Sentinel": func(t testing.TB) { Sentinel(t) },
 	"SharedRedis": func(t testing.TB) {
 		l := lazy{armed: true}
-		l.redis(t)
+		share(t, &l, &l.server, StartRedis)
 	},
 }
 
@@ -359,7 +359,7 @@ func mustPing(t *testing.T, url string) {
 	}
 }
 
-func mustBeGone(t *testing.T, s *Server, pid int) {
+func mustBeGone(t *testing.T, s *daemon, pid int) {
 	t.Helper()
 	if err := dial("tcp", s.Addr); err == nil {
 		t.Errorf("%s is still open", s.Addr)
