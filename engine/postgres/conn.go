@@ -14,8 +14,8 @@ import (
 	"github.com/redbud-go/redbud/internal/sqlstore"
 )
 
-// conn implements sqlstore.Conn. A transaction begins with its first statement, in the same round trip; a connection that was lost
-// before is made anew then.
+// conn implements sqlstore.Conn. What nobody waits for is sent with what somebody does: a transaction begins with its first statement
+// and is committed with its last ones, in one round trip each. A connection that was lost while nobody used it is made anew.
 type conn struct {
 	d     *driver
 	write bool
@@ -24,9 +24,11 @@ type conn struct {
 	prepared []*pgconn.StatementDescription // by the ID of the query
 	own      map[string]*pgconn.StatementDescription
 
-	begins  []string // statements that go before the next one
-	open    bool     // the server is in a transaction
-	changed bool     // by this transaction
+	begins  []string         // statements that go before the next one
+	open    bool             // the server is in a transaction, as far as we know
+	changed bool             // by this transaction
+	p       *pgconn.Pipeline // nil: nothing is under way
+	owed    int              // results that nobody has read yet
 
 	values  [][]byte
 	scratch []byte // that integers and numbers among the values stand in
@@ -36,9 +38,9 @@ type conn struct {
 var (
 	beginWrite = []string{`BEGIN ISOLATION LEVEL READ COMMITTED`, `SELECT pg_advisory_xact_lock(125779801437540)`}
 	beginRead  = []string{`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`}
-	ends       = []string{`COMMIT`}
-	endsTold   = []string{`SELECT pg_notify('redbud', '')`, `COMMIT`}
-	undoes     = []string{`ROLLBACK`}
+	commit     = []string{`COMMIT`}
+	commitTold = []string{`SELECT pg_notify('redbud', '')`, `COMMIT`}
+	rollback   = []string{`ROLLBACK`}
 )
 
 func (c *conn) connect(ctx context.Context) error {
@@ -46,12 +48,12 @@ func (c *conn) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.pg, c.own, c.open = pg, map[string]*pgconn.StatementDescription{}, false
+	c.pg, c.own, c.open, c.p, c.owed = pg, map[string]*pgconn.StatementDescription{}, false, nil, 0
 	c.prepared = make([]*pgconn.StatementDescription, sqlstore.Queries())
 	if c.write {
 		c.d.writer.Store(pg.PID())
 	}
-	for i, text := range slices.Concat(beginWrite, beginRead, endsTold, undoes) {
+	for i, text := range slices.Concat(beginWrite, beginRead, commitTold, rollback) {
 		if c.own[text], err = pg.Prepare(ctx, "redbud_own_"+strconv.Itoa(i), text, nil); err != nil {
 			return errors.Join(err, c.Close())
 		}
@@ -70,67 +72,122 @@ func (c *conn) Begin(write bool) error {
 	return nil
 }
 
+// Commit does not wait for the end of a transaction that has only read.
 func (c *conn) Commit() error {
 	if c.begins != nil { // nothing was run
 		c.begins = nil
 		return nil
 	}
-	c.open = false
-	if c.write && c.changed {
-		return c.control(endsTold)
+	switch {
+	case !c.write:
+		c.send(commit)
+		c.open = false
+		return c.p.Sync()
+	case c.changed:
+		c.send(commitTold)
+	default:
+		c.send(commit)
 	}
-	return c.control(ends)
+	tag, err := c.settle()
+	if err != nil {
+		return err
+	}
+	c.open = false
+	if tag.String() != "COMMIT" {
+		return fmt.Errorf("PostgreSQL answered COMMIT by %s", tag)
+	}
+	return nil
 }
 
 func (c *conn) Rollback() error {
 	c.begins = nil
 	if !c.open || c.pg.IsClosed() {
-		return nil
+		return c.drop()
 	}
+	if _, err := c.settle(); err != nil && c.pg.IsClosed() {
+		return err // the server has rolled it back then
+	}
+	c.send(rollback)
+	_, err := c.settle()
 	c.open = false
-	return c.control(undoes)
+	return err
 }
 
-// control runs statements without arguments.
-func (c *conn) control(texts []string) error {
-	p := c.pg.StartPipeline(context.Background())
-	c.send(p, texts)
-	err := p.Sync()
-	for range texts {
-		if err == nil {
-			err = finish(p)
-		}
+// drop forgets what is under way on a connection that is closed.
+func (c *conn) drop() error {
+	if c.p == nil || !c.pg.IsClosed() {
+		return nil
 	}
-	return errors.Join(err, p.Close())
+	err := c.p.Close()
+	c.p, c.owed = nil, 0
+	return err
 }
 
 // send sends statements without arguments.
-func (c *conn) send(p *pgconn.Pipeline, texts []string) {
+func (c *conn) send(texts []string) {
+	c.start()
 	for _, text := range texts {
-		p.SendQueryStatement(c.own[text], nil, nil, nil)
+		c.p.SendQueryStatement(c.own[text], nil, nil, nil)
+		c.owed++
 	}
 }
 
-// finish reads a result to its end.
-func finish(p *pgconn.Pipeline) error {
-	r, err := result(p)
-	if err != nil {
-		return err
+// start makes sure that something is under way.
+func (c *conn) start() {
+	if c.p == nil {
+		c.p = c.pg.StartPipeline(context.Background())
 	}
-	_, err = r.Close()
+}
+
+// settle waits for all that is under way, and returns what became of the last statement.
+func (c *conn) settle() (tag pgconn.CommandTag, err error) {
+	if c.p == nil {
+		return tag, nil
+	}
+	if err = c.p.Sync(); err == nil {
+		tag, err = c.pay()
+	}
+	return tag, c.finish(err)
+}
+
+// finish ends what is under way.
+func (c *conn) finish(err error) error {
+	if e := c.p.Close(); err == nil {
+		err = e
+	}
+	c.p, c.owed = nil, 0
 	return err
+}
+
+// pay reads the results that nobody has read yet.
+func (c *conn) pay() (tag pgconn.CommandTag, err error) {
+	for ; c.owed > 0; c.owed-- {
+		r, err := result(c.p)
+		if err != nil {
+			return tag, err
+		}
+		if tag, err = r.Close(); err != nil {
+			return tag, err
+		}
+	}
+	return tag, nil
 }
 
 // result is the next one.
 func result(p *pgconn.Pipeline) (*pgconn.ResultReader, error) {
-	r, err := p.GetResults()
-	if err != nil {
-		return nil, err
+	for {
+		r, err := p.GetResults()
+		if err != nil {
+			return nil, err
+		}
+		switch r := r.(type) {
+		case *pgconn.ResultReader:
+			return r, nil
+		case *pgconn.PipelineSync: // between what was sent at two times
+		default:
+			return nil, fmt.Errorf("PostgreSQL sent %T where a result was expected", r)
+		}
 	}
-	if r, ok := r.(*pgconn.ResultReader); ok {
-		return r, nil
-	}
-	return nil, fmt.Errorf("PostgreSQL sent %T where a result was expected", r)
 }
 
 // Version implements sqlstore.Conn: who is told of a commit looks in any case.
@@ -139,20 +196,29 @@ func (c *conn) Version() (int64, error) { return c.d.version.Add(1), nil }
 func (c *conn) Close() error { return c.pg.Close(context.Background()) }
 
 func (c *conn) Script(text string) error {
-	if c.begins != nil {
-		if err := c.control(c.begins); err != nil {
-			return err
-		}
-		c.begins, c.open = nil, true
+	c.begin()
+	if _, err := c.settle(); err != nil {
+		return err
 	}
 	_, err := c.pg.Exec(context.Background(), text).ReadAll()
 	return err
+}
+
+// begin sends what begins the transaction, unless it was.
+func (c *conn) begin() {
+	if c.begins != nil {
+		c.send(c.begins)
+		c.begins, c.open = nil, true
+	}
 }
 
 // statement is a query prepared.
 func (c *conn) statement(q *sqlstore.Query) (*pgconn.StatementDescription, error) {
 	if s := c.prepared[q.ID]; s != nil {
 		return s, nil
+	}
+	if _, err := c.settle(); err != nil {
+		return nil, err
 	}
 	text := sqlstore.PostgreSQL.Text(q)
 	s, err := c.pg.Prepare(context.Background(), "redbud_"+strconv.Itoa(q.ID), text, nil)
@@ -163,78 +229,98 @@ func (c *conn) statement(q *sqlstore.Query) (*pgconn.StatementDescription, error
 	return s, nil
 }
 
-// chunk is how many runs of a statement are under way at a time.
-const chunk = 512
+// How much is under way at a time.
+const (
+	mostOwed  = 512
+	mostBytes = 1 << 20 // in names and values, about
+)
 
 // Run implements sqlstore.Conn.
 func (c *conn) Run(q *sqlstore.Query, args []sqlstore.Value, visit func(run int, r sqlstore.Row) error) (changed int64, err error) {
-	runs := 1
-	if q.Params > 0 {
-		runs = len(args) / q.Params
+	begins, seen := c.begins, false
+	told := visit
+	if visit != nil && begins != nil {
+		told = func(run int, r sqlstore.Row) error { seen = true; return visit(run, r) }
 	}
-	for from := 0; from < runs; from += chunk {
-		to := min(from+chunk, runs)
-		begins, seen := c.begins, false
-		some := args[from*q.Params : to*q.Params]
-		told := visit
-		if visit != nil {
-			told = func(run int, r sqlstore.Row) error { seen = true; return visit(from+run, r) }
-		}
-		n, err := c.some(q, some, to-from, told)
-		if err != nil && begins != nil && !seen && c.pg.IsClosed() {
-			// The connection was lost while nobody used it: nothing has happened yet.
-			if err = c.connect(context.Background()); err == nil {
-				c.begins = begins
-				n, err = c.some(q, some, to-from, told)
-			}
-		}
-		changed += n
-		if err != nil {
-			return changed, err
+	changed, err = c.run(q, args, told)
+	if err != nil && begins != nil && !seen && c.pg.IsClosed() {
+		// The connection was lost while nobody used it: nothing has happened yet.
+		if err = c.connect(context.Background()); err == nil {
+			c.begins = begins
+			changed, err = c.run(q, args, visit)
 		}
 	}
-	return changed, nil
+	return changed, err
 }
 
-func (c *conn) some(q *sqlstore.Query, args []sqlstore.Value, runs int, visit func(run int, r sqlstore.Row) error) (changed int64, err error) {
+func (c *conn) run(q *sqlstore.Query, args []sqlstore.Value, visit func(run int, r sqlstore.Row) error) (changed int64, err error) {
 	s, err := c.statement(q)
 	if err != nil {
 		return 0, err
 	}
-	p := c.pg.StartPipeline(context.Background())
-	begins := c.begins
-	c.send(p, begins)
-	c.begins, c.open = nil, true
-	c.scratch = c.scratch[:0]
-	for i := range runs {
-		c.values = c.values[:0]
-		for j := range q.Params {
-			c.values = append(c.values, c.encode(&args[i*q.Params+j], s.ParamOIDs[j]))
+	c.begin()
+	c.start()
+	runs := 1
+	if q.Params > 0 {
+		runs = len(args) / q.Params
+	}
+	for from := 0; from < runs && err == nil; {
+		to := c.sendSome(s, q.Params, args, from, runs)
+		if err = c.p.Sync(); err == nil {
+			_, err = c.pay()
 		}
-		p.SendQueryStatement(s, c.values, binaryFormat, binaryFormat)
+		for ; from < to && err == nil; from++ {
+			var n int64
+			n, err = read(c.p, from, visit)
+			changed += n
+		}
+	}
+	c.changed = c.changed || visit == nil && changed > 0
+	return changed, c.finish(err)
+}
+
+// sendSome sends runs of a statement, from one on, and returns the first that it did not.
+func (c *conn) sendSome(s *pgconn.StatementDescription, params int, args []sqlstore.Value, from, runs int) int {
+	size := 0
+	for n := 0; from < runs && n < mostOwed && size < mostBytes; n++ {
+		c.values, c.scratch = c.values[:0], c.scratch[:0]
+		for j := range params {
+			v := &args[from*params+j]
+			c.values = append(c.values, c.encode(v, s.ParamOIDs[j]))
+			size += len(v.Bytes)
+		}
+		c.p.SendQueryStatement(s, c.values, binaryFormat, binaryFormat)
+		from++
 	}
 	clear(c.values)
-	err = p.Sync()
-	for range begins {
-		if err == nil {
-			err = finish(p)
-		}
+	return from
+}
+
+// Later implements sqlstore.Conn.
+func (c *conn) Later(q *sqlstore.Query, args []sqlstore.Value) error {
+	s, err := c.statement(q)
+	if err != nil {
+		return err
 	}
-	for i := range runs {
-		if err != nil {
+	c.begin()
+	c.start()
+	c.changed = true
+	runs := 1
+	if q.Params > 0 {
+		runs = len(args) / q.Params
+	}
+	for from := 0; from < runs; {
+		to := c.sendSome(s, q.Params, args, from, runs)
+		c.owed += to - from
+		if from = to; from == runs && c.owed < mostOwed {
 			break
 		}
-		var n int64
-		n, err = read(p, i, visit)
-		changed += n
+		if _, err := c.settle(); err != nil {
+			return err
+		}
+		c.start()
 	}
-	if visit == nil && changed > 0 {
-		c.changed = true
-	}
-	if e := p.Close(); err == nil {
-		err = e
-	}
-	return changed, err
+	return nil
 }
 
 // read reads a result and returns how many rows were written.

@@ -154,6 +154,12 @@ func (c *conn) Run(q *sqlstore.Query, args []sqlstore.Value, visit func(run int,
 	return changed, nil
 }
 
+// Later implements sqlstore.Conn. There is nobody far away to wait for.
+func (c *conn) Later(q *sqlstore.Query, args []sqlstore.Value) error {
+	_, err := c.Run(q, args, nil)
+	return err
+}
+
 func bind(s *sqlite.Stmt, i int, v *sqlstore.Value) {
 	switch v.Kind {
 	case sqlstore.KindInt:

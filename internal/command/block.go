@@ -136,6 +136,7 @@ func (e *Engine) wait(ctx context.Context, c *Ctx, b *engine.Batch, a keyspace.A
 		if !waits && e.Holds(row, call) != nil { // since it was decided that it waits
 			return false, errHeld
 		}
+		c.W.Truncate(mark) // what it answered before may have come to nothing
 		c.Tx, c.Now, c.Args, c.Row = tx, c.watch.at.UnixMilli(), call, row
 		c.awaits = awaited{again: true, state: again.state}
 		host := c.host(tx)

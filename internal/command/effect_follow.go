@@ -114,7 +114,7 @@ func (e *Engine) Image(ctx context.Context, part Part) ([]byte, error) {
 func (e *Engine) imageThen(ctx context.Context, part Part, then func()) ([]byte, error) {
 	var image bytes.Buffer
 	c := newCtx(e)
-	err := e.inTransaction(ctx, c, keyspace.Access{Alone: true}, func() error {
+	err := e.inTransaction(ctx, c, keyspace.Access{Write: true, Alone: true}, func() error {
 		c.looks.Kept = true // what has expired is told to be gone when it is, to all who follow
 		var err error
 		if part != Everything {

@@ -225,10 +225,13 @@ func (c *Ctx) release() {
 	}
 }
 
+// manyCalls is from how many calls on a batch is one that others need not wait for.
+const manyCalls = 1000
+
 // prepare looks the rows up and sums what the batch may touch. The row of an unknown call is nil.
 func (e *Engine) prepare(c *Ctx, b *engine.Batch) keyspace.Access {
 	now := e.now()
-	a := keyspace.Access{DB: b.DB, Now: now.UnixMilli(), Observer: c, Lookup: &c.looks}
+	a := keyspace.Access{DB: b.DB, Now: now.UnixMilli(), Alone: len(b.Calls) >= manyCalls, Observer: c, Lookup: &c.looks}
 	var last Last
 	for _, call := range b.Calls {
 		row := last.Lookup(call[0]).of(call)
@@ -238,6 +241,7 @@ func (e *Engine) prepare(c *Ctx, b *engine.Batch) keyspace.Access {
 		}
 		a.Write = a.Write || row.writes
 		a.All = a.All || row.Flags&AllKeys != 0
+		a.Alone = a.Alone || row.long
 		if e.needKeys {
 			a.Keys = row.Keys.Append(a.Keys, call)
 		}

@@ -31,6 +31,7 @@ type Command struct {
 	index  int                                // among all rows
 	reads  bool                               // what it looks up counts as a hit or a miss
 	writes bool                               // it may change keys
+	long   bool                               // it may take so long that nobody should have to wait for it without need
 	brief  bool                               // it is never slow
 	secret func(call engine.Call, i int) bool // whether a word is one; nil: none
 }
@@ -267,6 +268,7 @@ func newTable(families ...[]*Command) *Table {
 		c.names = names[c.FullName()]
 		c.reads = c.Flags&ReadOnly != 0 || alsoRead[c.FullName()]
 		c.writes = c.Flags&(Write|MayReplicate) != 0 || c.Name == "debug"
+		c.long = c.Flags&AllKeys != 0 || c.Group == "scripting" || c.Name == "debug"
 		c.secret = secrets[c.FullName()]
 		c.brief = c.Flags&Fast != 0 || alsoBrief[c.FullName()]
 		c.index = t.n

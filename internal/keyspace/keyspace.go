@@ -71,9 +71,9 @@ type Access struct {
 	DB    int
 	Now   int64    // milliseconds since 1970: what is expired by then does not exist
 	Write bool     // false: it only reads
-	Keys  [][]byte // all keys it may touch, for stores with NeedKeys; nil with All
+	Keys  [][]byte // keys it is going to touch, for stores with NeedKeys; it may touch others
 	All   bool     // it may touch any key
-	Alone bool     // nobody else's transaction that writes begins or ends while it lasts
+	Alone bool     // nobody else's transaction that writes begins or ends while it lasts, so none has to wait for it
 	Gone  bool     // Wait: try also when a key was removed, not only when there is one
 
 	Observer Observer // is told what becomes of keys; nil: the one that Observe was given
@@ -126,7 +126,7 @@ type Timed interface{ Took(event string, ms int64) }
 // Guest is implemented by the Tx of an Observed store: a try of Store.Wait may run in another's transaction.
 type Guest interface{ Observer() Observer }
 
-// KeyNeeder is implemented by stores that lock by key. For others Access.Keys is left out.
+// KeyNeeder is implemented by stores that gain by knowing the keys beforehand. For others Access.Keys is left out.
 type KeyNeeder interface{ NeedKeys() bool }
 
 // Watch is what Store.Watch saw.

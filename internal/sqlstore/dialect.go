@@ -18,6 +18,7 @@ type Dialect struct {
 	start  string                        // the same in those of the order of names
 	param  func(i int) string            // a parameter, from 1 on
 	own    func(q *Query) (string, bool) // statements that the database wants written in another way
+	remote bool                          // several statements are one round trip, if nobody waits for each
 }
 
 //go:embed schema/sqlite.sql
@@ -35,6 +36,7 @@ var (
 		start:  "redbud_start",
 		param:  func(i int) string { return "$" + strconv.Itoa(i) },
 		own:    func(q *Query) (string, bool) { return q.postgres, q.postgres != "" },
+		remote: true,
 	}
 )
 

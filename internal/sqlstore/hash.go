@@ -97,7 +97,7 @@ func (k *hashKey) Set(pairs [][]byte, at int64) (added int, err error) {
 		}
 	}
 	if n < left {
-		if _, err := k.t.run(replace, args, nil); err != nil {
+		if err := k.t.runLater(replace, args); err != nil {
 			return 0, err
 		}
 	}

@@ -80,7 +80,7 @@ func (k *hashKey) Expire(fields [][]byte, at int64, only keyspace.Condition, dst
 		args = append(args, expiry(at), integer(k.m.collection), integer(hashOf(f)), blob(f))
 	}
 	k.t.args = args
-	if _, err := k.t.run(hashExpire, args, nil); err != nil {
+	if err := k.t.runLater(hashExpire, args); err != nil {
 		return dst, err
 	}
 	k.soon(at)
@@ -133,7 +133,7 @@ func (t *tx) purge(m *meta, most int64) (n int64, err error) {
 		}
 		t.note(m, "hexpired")
 	}
-	t.mark(m) // which is all that is to be written of a hash whose next field to expire was removed or given another time
+	t.mark(m, dirtyRow) // which is all that is to be written of a hash whose next field to expire was removed or given another time
 	m.next, err = t.one(hashNext, integer(m.collection))
 	return n, err
 }

@@ -61,10 +61,8 @@ func (t *tx) Expire(key []byte, at int64) (bool, error) {
 		return false, err
 	}
 	m.expire = at
-	if _, err := t.exec(keyExpire, expiry(at), integer(m.version), integer(m.id)); err != nil {
-		return false, err
-	}
-	t.wrote(m)
+	t.mark(m, dirtyRow)
+	t.tellWritten(m)
 	return true, nil
 }
 
@@ -82,95 +80,84 @@ func (t *tx) at(db int, key []byte) (*meta, error) {
 	return t.find(key)
 }
 
+// pair is what is known of the keys of Move and Copy, whose rows are as this says, and a version for the second.
+func (t *tx) pair(src []byte, db int, dst []byte) (m, other *meta, version int64, err error) {
+	if m, err = t.find(src); err != nil || m.id == 0 {
+		return m, nil, 0, err
+	}
+	if other, err = t.at(db, dst); err != nil {
+		return nil, nil, 0, err
+	}
+	if version, err = t.number(); err != nil {
+		return nil, nil, 0, err
+	}
+	return m, other, version, t.flush()
+}
+
 // Move implements keyspace.Tx. A row that dst has stays: who scans must not miss it.
 func (t *tx) Move(src []byte, db int, dst []byte) (bool, error) {
-	m, err := t.find(src)
+	m, other, version, err := t.pair(src, db, dst)
 	if err != nil || m.id == 0 {
 		return false, err
 	}
-	if db == t.db && string(src) == string(dst) {
+	if m == other {
 		return true, nil
 	}
-	other, err := t.at(db, dst)
-	if err != nil {
-		return false, err
-	}
-	version, err := t.number()
-	if err != nil {
-		return false, err
-	}
-	was := *m
 	if other.id == 0 {
-		if _, err := t.exec(keyName, integer(int64(db)), blob(dst), integer(version), integer(m.id)); err != nil {
-			return false, err
-		}
-	} else if err := t.take(other, m, version); err != nil {
+		err = t.later(keyName, integer(int64(db)), blob(dst), integer(version), integer(m.row))
+	} else if err = t.take(other, m, m.collection, version); err == nil {
+		err = t.later(keyDelete, integer(m.row))
+	}
+	if err != nil {
 		return false, err
 	}
-	id, isNew := other.id, other.id == 0
-	if isNew {
-		id = was.id
+	if other.id == 0 {
+		other.row = m.row
 	}
+	t.replace(other, m, m.collection, version)
 	*m = meta{watchKey: m.watchKey}
-	t.wrote(m)
-	*other = meta{watchKey: other.watchKey, id: id, typ: was.typ, collection: was.collection, len: was.len, version: version, expire: was.expire, next: was.next}
-	t.note(other, "new") // as anything that is put in place of another key
-	return true, t.rewrite(other)
+	t.tellWritten(m)
+	t.tellWritten(other)
+	return true, nil
 }
 
-// take gives the row of a key what another one holds, and removes that one's.
-func (t *tx) take(m, from *meta, version int64) error {
+// take writes what another key holds into the row of a key.
+func (t *tx) take(m, from *meta, collection, version int64) error {
 	if err := t.drop(m); err != nil {
 		return err
 	}
-	if _, err := t.exec(keyTake, integer(int64(from.typ)), integer(from.collection), integer(from.len), integer(version), expiry(from.expire), expiry(from.next), integer(from.id), integer(m.id)); err != nil {
-		return err
-	}
-	_, err := t.exec(keyDelete, integer(from.id))
-	return err
+	return t.later(keyTake, integer(int64(from.typ)), integer(collection), integer(from.len), integer(version), expiry(from.expire), expiry(from.next), integer(from.row), integer(m.row))
 }
 
-// rewrite has the row of a key written once more with what was not written yet of another key's that it came from.
-func (t *tx) rewrite(m *meta) error {
-	if m.typ != keyspace.String {
-		t.mark(m)
-	}
-	t.wrote(m)
-	return nil
+// replace notes that the row of a key is that of another one now, but for its collection and version.
+func (t *tx) replace(m, from *meta, collection, version int64) {
+	*m = meta{watchKey: m.watchKey, id: m.row, row: m.row, typ: from.typ, collection: collection, len: from.len, version: version, expire: from.expire, next: from.next}
+	t.note(m, "new") // as anything that is put in place of another key
 }
 
 // Copy implements keyspace.Tx.
 func (t *tx) Copy(src []byte, db int, dst []byte) (bool, error) {
-	m, err := t.find(src)
+	m, other, version, err := t.pair(src, db, dst)
 	if err != nil || m.id == 0 {
 		return false, err
 	}
-	other, err := t.at(db, dst)
-	if err != nil {
-		return false, err
-	}
-	version, err := t.number()
-	if err != nil {
-		return false, err
-	}
 	for _, q := range tables[m.typ].copy { // a string has none
-		if _, err := t.exec(q, integer(version), integer(m.collection)); err != nil {
+		if err := t.later(q, integer(version), integer(m.collection)); err != nil {
 			return false, err
 		}
 	}
-	id, isNew := other.id, other.id == 0
-	if isNew {
-		id = version
-		_, err = t.exec(keyCopy, integer(id), integer(int64(db)), blob(dst), integer(version), integer(version), integer(m.id))
-	} else if err = t.drop(other); err == nil {
-		_, err = t.exec(keyTake, integer(int64(m.typ)), integer(version), integer(m.len), integer(version), expiry(m.expire), expiry(m.next), integer(m.id), integer(id))
+	if other.id == 0 {
+		other.row = version
+		err = t.later(keyCopy, integer(version), integer(int64(db)), blob(dst), integer(version), integer(version), integer(m.row))
+	} else {
+		err = t.take(other, m, version, version)
 	}
 	if err != nil {
 		return false, err
 	}
-	*other = meta{watchKey: other.watchKey, id: id, typ: m.typ, collection: version, len: m.len, version: version, expire: m.expire, next: m.next}
-	t.note(other, "new") // as anything that is put in place of another key
-	return true, t.rewrite(other)
+	t.replace(other, m, version, version)
+	t.tellWritten(other)
+	return true, nil
 }
 
 // liveKey is the condition that neither a key has expired nor all fields of its hash.
@@ -186,6 +173,9 @@ var (
 
 // Scan implements keyspace.Tx. The cursor is the id of the last row.
 func (t *tx) Scan(cursor uint64, count int, f func(key []byte, e keyspace.Entry)) (uint64, error) {
+	if err := t.flush(); err != nil {
+		return 0, err
+	}
 	type hash struct {
 		key []byte
 		e   keyspace.Entry
@@ -233,6 +223,9 @@ func (t *tx) one(q *Query, args ...Value) (n int64, err error) {
 
 // Random implements keyspace.Tx.
 func (t *tx) Random() (key []byte, err error) {
+	if err := t.flush(); err != nil {
+		return nil, err
+	}
 	n, err := t.one(keyAlive, integer(int64(t.db)), integer(t.now), integer(t.now), integer(t.now))
 	if err != nil || n == 0 {
 		return nil, err
@@ -252,6 +245,9 @@ func (t *tx) random(n int64) int64 {
 
 // Len implements keyspace.Tx.
 func (t *tx) Len() (keys, expiring int, err error) {
+	if err := t.flush(); err != nil {
+		return 0, 0, err
+	}
 	t.args = append(t.args[:0], integer(int64(t.db)))
 	_, err = t.run(keyCount, t.args, func(_ int, r Row) error {
 		keys, expiring = int(r.Int(0)), int(r.Int(1))
@@ -268,13 +264,13 @@ var (
 
 // Clear implements keyspace.Tx.
 func (t *tx) Clear() error {
-	if err := t.forget(t.db); err != nil {
+	if err := t.forget(); err != nil {
 		return err
 	}
-	if _, err := t.exec(clearOrphans, integer(int64(t.db))); err != nil {
+	if err := t.later(clearOrphans, integer(int64(t.db))); err != nil {
 		return err
 	}
-	if _, err := t.exec(clearKeys, integer(int64(t.db))); err != nil {
+	if err := t.later(clearKeys, integer(int64(t.db))); err != nil {
 		return err
 	}
 	t.wroteAll(t.db)
@@ -286,12 +282,12 @@ func (t *tx) Swap(a, b int) error {
 	if a == b {
 		return nil
 	}
-	if err := t.forget(a, b); err != nil {
+	if err := t.forget(); err != nil {
 		return err
 	}
 	const aside = -1
 	for _, pair := range [][2]int{{aside, a}, {a, b}, {b, aside}} {
-		if _, err := t.exec(swapKeys, integer(int64(pair[0])), integer(int64(pair[1]))); err != nil {
+		if err := t.later(swapKeys, integer(int64(pair[0])), integer(int64(pair[1]))); err != nil {
 			return err
 		}
 	}
@@ -299,8 +295,8 @@ func (t *tx) Swap(a, b int) error {
 	return nil
 }
 
-// forget drops what is known of the keys of databases, which are about to change as a whole.
-func (t *tx) forget(dbs ...int) error {
+// forget drops what is known of keys: whole databases are about to change.
+func (t *tx) forget() error {
 	if err := t.flush(); err != nil {
 		return err
 	}

@@ -15,7 +15,6 @@ var (
 	listFindEnd = query(`SELECT place FROM redbud_list WHERE collection = ? AND value = ? ORDER BY place DESC LIMIT ?`)
 	listShift   = query(`UPDATE redbud_list SET place = place + ? WHERE collection = ? AND place BETWEEN ? AND ?`)
 	listCompact = query(`INSERT INTO redbud_list (collection, place, value) SELECT ?, row_number() OVER (ORDER BY place), value FROM redbud_list WHERE collection = ?`)
-	keyMoved    = query(`UPDATE redbud_key SET collection = ? WHERE id = ?`)
 )
 
 // listKey implements keyspace.ListKey. Places have no gaps: the one at index i is head+i.
@@ -59,7 +58,7 @@ func (k *listKey) Push(end keyspace.End, values [][]byte) (int, error) {
 		args = append(args, integer(k.m.collection), integer(place), blob(v))
 	}
 	k.t.args = args
-	if _, err := k.t.run(listAdd, args, nil); err != nil {
+	if err := k.t.runLater(listAdd, args); err != nil {
 		return 0, err
 	}
 	n := int(k.m.len) + len(values)
@@ -134,7 +133,7 @@ func (k *listKey) Set(index int, value []byte) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if _, err := k.t.exec(listSet, blob(value), integer(k.m.collection), integer(head+int64(index))); err != nil {
+	if err := k.t.later(listSet, blob(value), integer(k.m.collection), integer(head+int64(index))); err != nil {
 		return false, err
 	}
 	return true, k.t.grow(k.m, 0)
@@ -165,7 +164,7 @@ func (k *listKey) Insert(after bool, pivot, value []byte) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if _, err := k.t.exec(listAdd, integer(k.m.collection), integer(place), blob(value)); err != nil {
+	if err := k.t.later(listAdd, integer(k.m.collection), integer(place), blob(value)); err != nil {
 		return 0, err
 	}
 	n := int(k.m.len) + 1
@@ -178,11 +177,10 @@ func (k *listKey) shift(from, to, by int64) error {
 		return nil
 	}
 	const aside = 1 << 60
-	if _, err := k.t.exec(listShift, integer(aside), integer(k.m.collection), integer(from), integer(to)); err != nil {
+	if err := k.t.later(listShift, integer(aside), integer(k.m.collection), integer(from), integer(to)); err != nil {
 		return err
 	}
-	_, err := k.t.exec(listShift, integer(by-aside), integer(k.m.collection), integer(from+aside), integer(to+aside))
-	return err
+	return k.t.later(listShift, integer(by-aside), integer(k.m.collection), integer(from+aside), integer(to+aside))
 }
 
 // find returns the places of the first n elements that are equal to value, of the last -n with n < 0.
@@ -215,7 +213,7 @@ func (k *listKey) Remove(n int, value []byte) (int, error) {
 	for _, p := range places {
 		args = append(args, integer(k.m.collection), integer(p), integer(p))
 	}
-	if _, err := k.t.run(listRemove, args, nil); err != nil {
+	if err := k.t.runLater(listRemove, args); err != nil {
 		return 0, err
 	}
 	left, last := k.m.len-int64(len(places)), head+k.m.len-1
@@ -240,15 +238,15 @@ func (k *listKey) compact() error {
 	if err != nil {
 		return err
 	}
-	if _, err := k.t.exec(listCompact, integer(n), integer(k.m.collection)); err != nil {
+	if err := k.t.later(listCompact, integer(n), integer(k.m.collection)); err != nil {
 		return err
 	}
 	if err := k.t.drop(k.m); err != nil {
 		return err
 	}
 	k.m.collection = n
-	_, err = k.t.exec(keyMoved, integer(n), integer(k.m.id))
-	return err
+	k.t.mark(k.m, dirtyRow)
+	return nil
 }
 
 func (k *listKey) Trim(start, stop int) error {

@@ -72,7 +72,7 @@ func (s *Store) look(since int64) (version int64) {
 		return since
 	}
 	version, err := s.writer.Version()
-	s.turn <- struct{}{}
+	s.giveTurn()
 	if err != nil || version == since || !s.awaited() {
 		return version
 	}

@@ -29,7 +29,10 @@ func (t *tx) Size(key []byte, samples int) (bytes int64, ok bool, err error) {
 	if err != nil || m.id == 0 {
 		return 0, false, err
 	}
-	if bytes, err = t.one(keySize, integer(m.id)); err != nil {
+	if err := t.flush(); err != nil {
+		return 0, false, err
+	}
+	if bytes, err = t.one(keySize, integer(m.row)); err != nil {
 		return 0, false, err
 	}
 	bytes += rowBytes

@@ -39,9 +39,11 @@ type Store struct {
 	serial serial
 	rng    *rand.Rand
 	closed bool
+	group  *group   // transactions that wait to be committed with the next one; nil: none do
 	ready  []*line  // lines whose key was written and whose turn has not come yet
 	served []served // who got what was written
 
+	queue   queue      // those who wait for the writer's turn
 	mu      sync.Mutex // guards watched and waiting; taken last
 	watched map[watchKey]*watchState
 	changes uint64 // of watched keys
@@ -109,6 +111,7 @@ func (s *Store) Close() error {
 		s.turn <- struct{}{}
 		return nil
 	}
+	err := s.end()
 	s.closed = true
 	close(s.stop)
 	s.mu.Lock()
@@ -124,7 +127,7 @@ func (s *Store) Close() error {
 		<-s.readers // those that read are finished first
 	}
 	s.chores.Wait()
-	return s.closeAll()
+	return errors.Join(err, s.closeAll())
 }
 
 func (s *Store) closeAll() error {
@@ -148,27 +151,63 @@ func (s *Store) Begin(ctx context.Context, a keyspace.Access) (keyspace.Tx, erro
 	if !a.Write && s.readers != nil {
 		return s.beginRead(ctx, a)
 	}
+	keys := s.keysOf(a)
 	select {
 	case <-s.turn:
 	default:
 		if a.Lookup != nil {
 			a.Lookup.Waited = true
 		}
-		if err := s.await(ctx); err != nil {
+		q := s.queue.join(keys)
+		err := s.await(ctx)
+		s.queue.leave(q)
+		if err != nil {
+			s.commitForOthers()
 			return nil, err
 		}
+		keys = q.keys
 	}
 	if s.closed {
 		s.turn <- struct{}{}
 		return nil, keyspace.ErrClosed
 	}
-	if err := s.writer.Begin(true); err != nil {
-		s.turn <- struct{}{}
-		return nil, err
+	return s.beginWrite(a, keys)
+}
+
+// beginWrite begins a transaction that writes, or adds to one. The turn is taken, and given back if it fails.
+func (s *Store) beginWrite(a keyspace.Access, keys []watchKey) (keyspace.Tx, error) {
+	if s.group != nil && a.Alone {
+		_ = s.end() // those who are in it are told
 	}
-	s.tx.conn = s.writer
+	if s.group == nil {
+		if err := s.writer.Begin(true); err != nil {
+			s.turn <- struct{}{}
+			return nil, err
+		}
+	}
+	s.tx.conn, s.tx.alone = s.writer, a.Alone
 	s.tx.start(a)
+	if s.dialect.remote {
+		if err := s.tx.fetch(s.queue.take(keys)); err != nil {
+			s.tx.wrote = true // in vain, for the others too
+			s.tx.Rollback()
+			return nil, err
+		}
+	}
 	return s.tx, nil
+}
+
+// NeedKeys implements keyspace.KeyNeeder.
+func (s *Store) NeedKeys() bool { return s.dialect.remote }
+
+// keysOf are the keys that a transaction is going to touch, if that is of use.
+func (s *Store) keysOf(a keyspace.Access) (keys []watchKey) {
+	if s.dialect.remote {
+		for _, k := range a.Keys {
+			keys = append(keys, watchKey{a.DB, string(k)})
+		}
+	}
+	return keys
 }
 
 // await waits for the writer's turn.
@@ -210,6 +249,10 @@ func (s *Store) beginRead(ctx context.Context, a keyspace.Access) (keyspace.Tx, 
 		return nil, err
 	}
 	t.start(a)
+	if err := t.fetch(s.keysOf(a)); err != nil {
+		t.Rollback()
+		return nil, err
+	}
 	return t, nil
 }
 
@@ -241,7 +284,6 @@ func (t *tx) number() (int64, error) {
 		}
 		n.end = end
 		n.next = n.end - serialBlock
-		t.numbered = true
 	}
 	n.next++
 	return n.next, nil

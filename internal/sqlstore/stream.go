@@ -77,7 +77,7 @@ func (k *streamKey) create() (made bool, err error) {
 	}
 	k.state = &streamState{}
 	none := keyspace.StreamID{}
-	_, err = k.t.exec(streamNew, integer(k.m.collection), idValue(none), idValue(none), integer(0))
+	err = k.t.later(streamNew, integer(k.m.collection), idValue(none), idValue(none), integer(0))
 	return true, err
 }
 
@@ -140,7 +140,7 @@ func (k *streamKey) SetInfo(last, maxDeleted keyspace.StreamID, added uint64) er
 		return err
 	}
 	k.state = nil
-	_, err = k.t.exec(streamSet, idValue(last), idValue(maxDeleted), integer(int64(added)), integer(k.m.collection))
+	err = k.t.later(streamSet, idValue(last), idValue(maxDeleted), integer(int64(added)), integer(k.m.collection))
 	if err == nil && made {
 		err = k.t.grow(k.m, 0)
 	}
@@ -171,10 +171,10 @@ func (k *streamKey) Append(id keyspace.StreamID, fields [][]byte, run keyspace.R
 	if k.m.len == 0 {
 		s.info.First = id
 	}
-	if _, err := k.t.exec(entryAdd, integer(k.m.collection), idValue(id), integer(s.run), blob(entry)); err != nil {
+	if err := k.t.later(entryAdd, integer(k.m.collection), idValue(id), integer(s.run), blob(entry)); err != nil {
 		return err
 	}
-	if _, err := k.t.exec(streamGrow, idValue(id), integer(int64(s.info.Added)), integer(s.run), integer(s.runEntries), integer(s.runBytes), integer(k.m.collection)); err != nil {
+	if err := k.t.later(streamGrow, idValue(id), integer(int64(s.info.Added)), integer(s.run), integer(s.runEntries), integer(s.runBytes), integer(k.m.collection)); err != nil {
 		return err
 	}
 	return k.t.grow(k.m, 1)
@@ -314,7 +314,7 @@ func (k *streamKey) Delete(ids []keyspace.StreamID, dst []bool) ([]bool, error) 
 		}
 	}
 	k.state = nil
-	if _, err := k.t.exec(streamDeleted, idValue(most), integer(k.m.collection), idValue(most)); err != nil {
+	if err := k.t.later(streamDeleted, idValue(most), integer(k.m.collection), idValue(most)); err != nil {
 		return dst, err
 	}
 	return dst, k.t.grow(k.m, -n)

@@ -95,7 +95,7 @@ func (k *streamKey) SetGroup(name []byte, last keyspace.StreamID, read int64) (c
 		}
 	}
 	k.state = nil
-	_, err = k.t.exec(groupNew, idValue(last), nullable(read, read == keyspace.NotRead), integer(k.m.collection), blob(name))
+	err = k.t.later(groupNew, idValue(last), nullable(read, read == keyspace.NotRead), integer(k.m.collection), blob(name))
 	if err == nil && made {
 		err = k.t.grow(k.m, 0)
 	}
@@ -112,7 +112,7 @@ func (k *streamKey) DeleteGroup(name []byte) (bool, error) {
 	}
 	k.state = nil
 	for _, q := range []*Query{groupLeave, groupForget} {
-		if _, err := k.t.exec(q, integer(k.m.collection), blob(name)); err != nil {
+		if err := k.t.later(q, integer(k.m.collection), blob(name)); err != nil {
 			return false, err
 		}
 	}
@@ -124,8 +124,7 @@ func (k *streamKey) waits(group []byte, more int) error {
 	if more == 0 {
 		return nil
 	}
-	_, err := k.t.exec(groupPending, integer(int64(more)), integer(k.m.collection), blob(group))
-	return err
+	return k.t.later(groupPending, integer(int64(more)), integer(k.m.collection), blob(group))
 }
 
 // consumers visits the consumers of a group that a query of consumerColumns selects.
@@ -160,8 +159,7 @@ func (k *streamKey) SetConsumer(group, name []byte, seen, active int64) (created
 	if err != nil || n > 0 {
 		return false, err
 	}
-	_, err = k.t.run(consumerNew, args, nil)
-	return true, err
+	return true, k.t.runLater(consumerNew, args)
 }
 
 func (k *streamKey) DeleteConsumer(group, name []byte) (pending int, ok bool, err error) {
@@ -226,7 +224,7 @@ func (k *streamKey) Assign(group, consumer []byte, entries []keyspace.Pending) e
 	k.t.args = args
 	n, err := k.t.run(pendingNew, args, nil)
 	if err == nil && n < int64(len(entries)) { // some were pending already
-		_, err = k.t.run(pendingSet, args, nil)
+		err = k.t.runLater(pendingSet, args)
 	}
 	if err != nil {
 		return err

@@ -32,48 +32,68 @@ func (t *tx) Get(keys, dst [][]byte) (_ [][]byte, err error) {
 	return dst, err
 }
 
-// get appends the string at a key to values and returns it; nil if it is missing.
+// get returns the string at a key; nil if it is missing.
 func (t *tx) get(key []byte) (value []byte, err error) {
+	m := t.metas[watchKey{t.db, string(key)}]
+	if m == nil {
+		var ok bool
+		if value, ok, err = t.read(key); ok || err != nil {
+			return value, err
+		}
+	}
+	if m, err = t.find(key); err != nil { // which removes what has expired
+		return nil, err
+	}
+	t.count(t.db, key, m.id != 0)
+	switch {
+	case m.id == 0:
+		return nil, nil
+	case m.typ != keyspace.String:
+		return nil, keyspace.ErrWrongType
+	case m.valued:
+		return m.value[:len(m.value):len(m.value)], nil
+	}
+	err = t.readValue(key, func(_ int, r Row) error { value = t.keep(r.Bytes(2)); return nil })
+	return value, err
+}
+
+// read is get for a key of which nothing is known, unless more has to be known to tell.
+func (t *tx) read(key []byte) (value []byte, ok bool, err error) {
 	due, typ := false, keyspace.None
-	t.args = append(t.args[:0], integer(int64(t.db)), blob(key))
-	_, err = t.run(stringGet, t.args, func(_ int, r Row) error {
+	err = t.readValue(key, func(_ int, r Row) error {
 		typ = keyspace.Type(r.Int(0))
 		if due = !r.Null(1) && r.Int(1) <= t.now; !due && typ == keyspace.String {
-			if len(t.values) > mostValues {
-				t.values = nil // what was handed out keeps it
-			}
-			from := len(t.values)
-			t.values = append(t.values, r.Bytes(2)...)
-			value = t.values[from:len(t.values):len(t.values)]
-			if value == nil {
-				value = []byte{}
-			}
+			value = t.keep(r.Bytes(2))
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	if due {
-		typ = keyspace.None
-		if t.write {
-			if _, err := t.find(key); err != nil { // which removes it
-				return nil, err
-			}
-		}
-	}
-	if typ == keyspace.Hash { // which may have no field left that has not expired
-		m, err := t.find(key)
-		if err != nil {
-			return nil, err
-		}
-		typ = m.typ
+	if err != nil || due || typ == keyspace.Hash { // which may have no field left that has not expired
+		return nil, false, err
 	}
 	t.count(t.db, key, typ != keyspace.None)
 	if typ != keyspace.None && typ != keyspace.String {
 		err = keyspace.ErrWrongType
 	}
-	return value, err
+	return value, true, err
+}
+
+func (t *tx) readValue(key []byte, visit func(run int, r Row) error) error {
+	t.args = append(t.args[:0], integer(int64(t.db)), blob(key))
+	_, err := t.run(stringGet, t.args, visit)
+	return err
+}
+
+// keep copies bytes that are handed out.
+func (t *tx) keep(b []byte) []byte {
+	if len(t.values) > mostValues {
+		t.values = nil // what was handed out keeps it
+	}
+	from := len(t.values)
+	t.values = append(t.values, b...)
+	if len(b) == 0 {
+		return []byte{}
+	}
+	return t.values[from:len(t.values):len(t.values)]
 }
 
 // Put implements keyspace.Tx.
@@ -103,7 +123,10 @@ func (t *tx) put(key, value []byte, at int64) error {
 			return err
 		}
 		if n > 0 {
-			t.wrote(&meta{watchKey: watchKey{t.db, string(key)}})
+			if t.observer != nil {
+				t.observer.Note(t.db, key, "")
+			}
+			t.s.changedKey(t.db, key)
 			return nil
 		}
 		if m, err = t.find(key); err != nil {
@@ -113,23 +136,19 @@ func (t *tx) put(key, value []byte, at int64) error {
 	if at == keyspace.KeepTTL {
 		at = m.expire
 	}
-	if m.id == 0 {
-		m.id, m.typ, m.collection, m.len, m.version, m.expire = version, keyspace.String, 0, 0, version, at
-		if _, err := t.exec(keyNew, integer(m.id), integer(int64(m.db)), blob(key), integer(int64(m.typ)), integer(0), integer(0), integer(version), expiry(at), blob(value)); err != nil {
-			return err
-		}
-		t.note(m, "new")
-		t.wrote(m)
-		return nil
-	}
+	isNew := m.id == 0
 	if err := t.drop(m); err != nil {
 		return err
 	}
-	*m = meta{watchKey: m.watchKey, id: m.id, typ: keyspace.String, version: version, expire: at}
-	if _, err := t.exec(keyReplace, integer(int64(m.typ)), integer(0), integer(0), integer(version), expiry(at), blob(value), integer(m.id)); err != nil {
-		return err
+	*m = meta{watchKey: m.watchKey, id: version, row: m.row, typ: keyspace.String, version: version, expire: at, value: append(m.value[:0], value...), valued: true, dirty: m.dirty}
+	if m.value == nil {
+		m.value = []byte{} // not none
 	}
-	t.wrote(m)
+	t.mark(m, dirtyAll)
+	if isNew {
+		t.note(m, "new")
+	}
+	t.tellWritten(m)
 	return nil
 }
 

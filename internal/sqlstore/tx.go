@@ -21,11 +21,13 @@ type tx struct {
 	looks    *keyspace.Lookup
 	plain    keyspace.Lookup // of transactions that say nothing of it
 
-	metas    map[watchKey]*meta
-	dirty    []*meta // those whose row is to be written before the transaction ends
-	args     []Value
-	values   []byte // what has been handed out
-	numbered bool   // it has taken a block of numbers
+	metas  map[watchKey]*meta
+	dirty  []*meta // those whose row is to be written before the transaction ends
+	args   []Value
+	rows   []Value // as args, of flush
+	values []byte  // what has been handed out
+	wrote  bool    // anything, or is going to
+	alone  bool    // it is committed by itself
 }
 
 // watchKey is a key of a database.
@@ -38,6 +40,7 @@ type watchKey struct {
 type meta struct {
 	watchKey
 	id         int64 // 0: the key is missing
+	row        int64 // the id of the row that there is, until flush; 0: none
 	typ        keyspace.Type
 	collection int64
 	len        int64
@@ -45,8 +48,19 @@ type meta struct {
 	expire     int64 // keyspace.Never, or milliseconds
 	next       int64 // no field of a hash expires before; keyspace.Never: none does
 	hidden     int64 // how many of len have expired; 0 unless they have to stay
-	dirty      bool  // len, version and next are not written yet
+	value      []byte
+	valued     bool // value is known
+	dirty      dirt // what of it is not written yet
 }
+
+// dirt is what of the row of a key has to be written.
+type dirt uint8
+
+const (
+	clean    dirt = iota
+	dirtyRow      // all but the value
+	dirtyAll
+)
 
 func (m *meta) expired(now int64) bool { return m.expire != keyspace.Never && m.expire <= now }
 
@@ -58,19 +72,24 @@ func (t *tx) start(a keyspace.Access) {
 	}
 }
 
-// end gives the connection back.
-func (t *tx) end() {
-	clear(t.metas)
-	t.dirty, t.observer, t.looks, t.numbered = t.dirty[:0], nil, nil, false
+// part ends what belongs to one of the transactions that are committed together.
+func (t *tx) part() {
+	t.observer, t.looks, t.wrote = nil, nil, false
 	if cap(t.values) > 2*mostValues {
 		t.values = nil
 	}
 	t.values = t.values[:0]
 	clear(t.args[:cap(t.args)]) // they name memory of the caller
+}
+
+// end gives the connection back.
+func (t *tx) end() {
+	t.part()
 	if t.write {
 		t.s.turn <- struct{}{}
 		return
 	}
+	clear(t.metas)
 	s, c := t.s, t.conn
 	t.conn = nil
 	s.free.Put(t)
@@ -87,43 +106,29 @@ func (t *tx) Settle() error {
 
 // Commit implements keyspace.Tx.
 func (t *tx) Commit() error {
-	err := t.Settle()
-	if err == nil {
-		err = t.flush()
-	}
-	if err != nil {
-		t.Rollback()
-		return err
-	}
-	if err = t.conn.Commit(); err != nil {
+	if err := t.Settle(); err != nil {
 		t.Rollback()
 		return err
 	}
 	if t.write {
-		t.s.release(nil)
+		return t.s.commit()
 	}
-	t.done()
-	return nil
-}
-
-func (t *tx) done() {
-	if t.write && t.observer != nil {
-		t.observer.Done()
+	if err := t.conn.Commit(); err != nil {
+		t.Rollback()
+		return err
 	}
 	t.end()
+	return nil
 }
 
 // Rollback implements keyspace.Tx.
 func (t *tx) Rollback() {
-	_ = t.conn.Rollback() // the connection may be gone, which the next one who uses it is told
-	if t.numbered {
-		t.s.serial = serial{}
-	}
 	if t.write {
-		t.s.forsake()
-		t.s.release(errUndone)
+		t.s.rollback()
+		return
 	}
-	t.done()
+	_ = t.conn.Rollback() // the connection may be gone, which the next one who uses it is told
+	t.end()
 }
 
 // Observer implements keyspace.Guest.
@@ -137,6 +142,7 @@ func (t *tx) Select(db int) error {
 
 // run runs a statement.
 func (t *tx) run(q *Query, args []Value, visit func(run int, r Row) error) (changed int64, err error) {
+	t.wrote = t.wrote || visit == nil
 	return t.conn.Run(q, t.s.dialect.shorten(q, args), visit)
 }
 
@@ -146,14 +152,25 @@ func (t *tx) exec(q *Query, args ...Value) (changed int64, err error) {
 	return t.run(q, t.args, nil)
 }
 
+// later is exec for a statement of which nothing is to be known.
+func (t *tx) later(q *Query, args ...Value) error {
+	t.args = append(t.args[:0], args...)
+	return t.runLater(q, t.args)
+}
+
+func (t *tx) runLater(q *Query, args []Value) error {
+	t.wrote = true
+	return t.conn.Later(q, t.s.dialect.shorten(q, args))
+}
+
 var (
-	keyFind    = query(`SELECT id, type, collection, len, version, expire_at, next_at FROM redbud_key WHERE db = ? AND {name} = {?}`)
-	keyNew     = query(`INSERT INTO redbud_key (id, db, name, type, collection, len, version, expire_at, value) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`)
-	keyReplace = query(`UPDATE redbud_key SET type = ?, collection = ?, len = ?, version = ?, expire_at = ?, next_at = NULL, value = ? WHERE id = ?`)
-	keyGrow    = query(`UPDATE redbud_key SET len = ?, version = ?, next_at = ? WHERE id = ?`)
-	keyExpire  = query(`UPDATE redbud_key SET expire_at = ?, version = ? WHERE id = ?`)
-	keyDelete  = query(`DELETE FROM redbud_key WHERE id = ?`)
-	orphan     = query(`INSERT INTO redbud_orphan (collection, type) VALUES (?, ?)`)
+	keyFind   = query(`SELECT id, type, collection, len, version, expire_at, next_at FROM redbud_key WHERE db = ? AND {name} = {?}`)
+	keyFetch  = query(`SELECT id, type, collection, len, version, expire_at, next_at, type = 1 AND length(value) <= 8192, CASE WHEN length(value) <= 8192 THEN value END FROM redbud_key WHERE db = ? AND {name} = {?}`)
+	keyInsert = query(`INSERT INTO redbud_key (id, db, name, type, collection, len, version, expire_at, next_at, value) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+	keyWrite  = query(`UPDATE redbud_key SET type = ?, collection = ?, len = ?, version = ?, expire_at = ?, next_at = ?, value = ? WHERE id = ?`)
+	keyUpdate = query(`UPDATE redbud_key SET collection = ?, len = ?, version = ?, expire_at = ?, next_at = ? WHERE id = ?`)
+	keyDelete = query(`DELETE FROM redbud_key WHERE id = ?`)
+	orphan    = query(`INSERT INTO redbud_orphan (collection, type) VALUES (?, ?)`)
 )
 
 // find returns what is known of a key. One that has expired is missing, as is a hash without its last field, and removed if the
@@ -190,21 +207,57 @@ func (t *tx) expire(m *meta) (*meta, error) {
 
 // load reads the row of a key.
 func (t *tx) load(db int, key []byte) (*meta, error) {
-	m := &meta{watchKey: watchKey{db, string(key)}}
+	m := t.know(watchKey{db, string(key)})
 	t.args = append(t.args[:0], integer(int64(db)), blob(key))
-	if _, err := t.run(keyFind, t.args, func(_ int, r Row) error {
-		m.id, m.typ, m.collection = r.Int(0), keyspace.Type(r.Int(1)), r.Int(2)
-		m.len, m.version = r.Int(3), r.Int(4)
-		m.expire, m.next = timeOf(r, 5), timeOf(r, 6)
-		return nil
-	}); err != nil {
-		return nil, err
+	_, err := t.run(keyFind, t.args, func(_ int, r Row) error { m.read(r); return nil })
+	if err != nil {
+		delete(t.metas, m.watchKey)
 	}
+	return m, err
+}
+
+// know makes room for what is known of a key.
+func (t *tx) know(key watchKey) *meta {
 	if t.metas == nil {
 		t.metas = map[watchKey]*meta{}
 	}
-	t.metas[m.watchKey] = m
-	return m, nil
+	m := &meta{watchKey: key}
+	t.metas[key] = m
+	return m
+}
+
+func (m *meta) read(r Row) {
+	m.id, m.typ, m.collection = r.Int(0), keyspace.Type(r.Int(1)), r.Int(2)
+	m.row = m.id
+	m.len, m.version = r.Int(3), r.Int(4)
+	m.expire, m.next = timeOf(r, 5), timeOf(r, 6)
+}
+
+// fetch reads the rows of keys of which nothing is known yet, with their values unless these are large.
+func (t *tx) fetch(keys []watchKey) error {
+	var metas []*meta
+	t.args = t.args[:0]
+	for _, k := range keys {
+		if t.metas[k] == nil {
+			metas = append(metas, t.know(k))
+			t.args = append(t.args, integer(int64(k.db)), blob([]byte(k.key)))
+		}
+	}
+	if len(metas) == 0 {
+		return nil
+	}
+	_, err := t.run(keyFetch, t.args, func(i int, r Row) error {
+		m := metas[i]
+		m.read(r)
+		if m.valued = r.Int(7) != 0; m.valued {
+			m.value = append([]byte{}, r.Bytes(8)...)
+		}
+		return nil
+	})
+	if err != nil {
+		clear(t.metas)
+	}
+	return err
 }
 
 // seen is find that counts.
@@ -248,10 +301,8 @@ func (t *tx) open(m *meta, typ keyspace.Type) error {
 	if err != nil {
 		return err
 	}
-	m.id, m.typ, m.collection, m.len, m.version, m.expire = n, typ, n, 0, n, keyspace.Never
-	if _, err := t.exec(keyNew, integer(m.id), integer(int64(m.db)), blob([]byte(m.key)), integer(int64(typ)), integer(n), integer(0), integer(n), Value{}, Value{}); err != nil {
-		return err
-	}
+	*m = meta{watchKey: m.watchKey, row: m.row, id: n, typ: typ, collection: n, version: n, dirty: m.dirty}
+	t.mark(m, dirtyAll)
 	t.note(m, "new")
 	return nil
 }
@@ -271,31 +322,69 @@ func (t *tx) changed(m *meta) (err error) {
 	if m.version, err = t.number(); err != nil {
 		return err
 	}
-	t.mark(m)
-	t.wrote(m)
+	t.mark(m, dirtyRow)
+	t.tellWritten(m)
 	return nil
 }
 
 // mark has the row of a key written before the transaction ends.
-func (t *tx) mark(m *meta) {
-	if !m.dirty {
-		m.dirty = true
+func (t *tx) mark(m *meta, d dirt) {
+	t.wrote = true
+	if m.dirty == clean {
 		t.dirty = append(t.dirty, m)
 	}
+	m.dirty = max(m.dirty, d)
 }
 
 // flush writes the rows that are not written yet.
 func (t *tx) flush() error {
-	for _, m := range t.dirty {
-		if m.dirty && m.id != 0 {
-			if _, err := t.exec(keyGrow, integer(m.len), integer(m.version), expiry(m.next), integer(m.id)); err != nil {
+	for _, w := range [...]struct {
+		q     *Query
+		takes func(m *meta) bool
+		args  func(args []Value, m *meta) []Value
+	}{
+		{keyDelete, func(m *meta) bool { return m.id == 0 && m.row != 0 }, func(args []Value, m *meta) []Value {
+			return append(args, integer(m.row))
+		}},
+		{keyUpdate, func(m *meta) bool { return m.id != 0 && m.row != 0 && m.dirty == dirtyRow }, func(args []Value, m *meta) []Value {
+			return append(args, integer(m.collection), integer(m.len), integer(m.version), expiry(m.expire), expiry(m.next), integer(m.row))
+		}},
+		{keyWrite, func(m *meta) bool { return m.id != 0 && m.row != 0 && m.dirty == dirtyAll }, func(args []Value, m *meta) []Value {
+			return append(args, integer(int64(m.typ)), integer(m.collection), integer(m.len), integer(m.version), expiry(m.expire), expiry(m.next), m.blob(), integer(m.row))
+		}},
+		{keyInsert, func(m *meta) bool { return m.id != 0 && m.row == 0 }, func(args []Value, m *meta) []Value {
+			return append(args, integer(m.id), integer(int64(m.db)), blob([]byte(m.key)), integer(int64(m.typ)), integer(m.collection), integer(m.len), integer(m.version), expiry(m.expire), expiry(m.next), m.blob())
+		}},
+	} {
+		t.rows = t.rows[:0]
+		for _, m := range t.dirty {
+			if w.takes(m) {
+				t.rows = w.args(t.rows, m)
+			}
+		}
+		if len(t.rows) > 0 {
+			if err := t.runLater(w.q, t.rows); err != nil {
 				return err
 			}
 		}
-		m.dirty = false
 	}
+	for _, m := range t.dirty {
+		m.dirty = clean
+		if m.row == 0 || m.id == 0 {
+			m.row = m.id
+		}
+	}
+	clear(t.rows)
 	t.dirty = t.dirty[:0]
 	return nil
+}
+
+// blob is the value of a string, or none.
+func (m *meta) blob() Value {
+	if m.typ != keyspace.String {
+		return Value{}
+	}
+	return blob(m.value)
 }
 
 // remove removes a key with all that it holds.
@@ -303,11 +392,9 @@ func (t *tx) remove(m *meta) error {
 	if err := t.drop(m); err != nil {
 		return err
 	}
-	if _, err := t.exec(keyDelete, integer(m.id)); err != nil {
-		return err
-	}
-	*m = meta{watchKey: m.watchKey}
-	t.wrote(m)
+	t.mark(m, dirtyRow)
+	*m = meta{watchKey: m.watchKey, row: m.row, dirty: m.dirty}
+	t.tellWritten(m)
 	return nil
 }
 
@@ -324,14 +411,13 @@ func (t *tx) drop(m *meta) error {
 			return nil
 		}
 		for _, q := range tables[m.typ].clear {
-			if _, err := t.exec(q, integer(m.collection)); err != nil {
+			if err := t.later(q, integer(m.collection)); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	_, err := t.exec(orphan, integer(m.collection), integer(int64(m.typ)))
-	return err
+	return t.later(orphan, integer(m.collection), integer(int64(m.typ)))
 }
 
 // note tells the observer what became of a key.
@@ -341,8 +427,8 @@ func (t *tx) note(m *meta, event string) {
 	}
 }
 
-// wrote notes that a key was written, for those who observe, watch it or wait for it.
-func (t *tx) wrote(m *meta) {
+// tellWritten notes that a key was written, for those who observe, watch it or wait for it.
+func (t *tx) tellWritten(m *meta) {
 	t.note(m, "")
 	t.s.changed(m.watchKey, m.id != 0)
 }

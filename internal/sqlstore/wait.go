@@ -35,7 +35,15 @@ func (w *waiter) end(err error) {
 
 // Wait implements keyspace.Store. Whoever writes a key serves those who wait for it before its transaction ends.
 func (s *Store) Wait(ctx context.Context, a keyspace.Access, try func(keyspace.Tx) (bool, error)) error {
-	a.Write = true
+	a.Write, a.Alone = true, true // whoever waits holds up nobody
+	for {
+		if err := s.wait(ctx, a, try); err != errUndone {
+			return err
+		}
+	}
+}
+
+func (s *Store) wait(ctx context.Context, a keyspace.Access, try func(keyspace.Tx) (bool, error)) error {
 	t, err := s.Begin(ctx, a)
 	if err != nil {
 		return err
@@ -68,7 +76,7 @@ func (s *Store) Wait(ctx context.Context, a keyspace.Access, try func(keyspace.T
 		err = context.Cause(ctx)
 	}
 	<-s.turn // a try may run
-	defer func() { s.turn <- struct{}{} }()
+	defer s.giveTurn()
 	if !w.ended {
 		s.leave(w)
 		w.end(err)
@@ -153,13 +161,13 @@ type served struct {
 	err error
 }
 
-// release lets those go on who were served, or tells them why what they did came to nothing.
+// release lets those go on who were served; if err is not nil, what they did came to nothing.
 func (s *Store) release(err error) {
 	for _, w := range s.served {
 		if err == nil {
 			w.end(w.err)
 		} else {
-			w.end(err)
+			w.end(errUndone)
 		}
 	}
 	clear(s.served)

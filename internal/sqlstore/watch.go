@@ -102,6 +102,13 @@ func (w *watch) Release() {
 	w.keys = nil
 }
 
+// changedKey is changed for a key that is there.
+func (s *Store) changedKey(db int, key []byte) {
+	if s.lively.Load() > 0 {
+		s.changed(watchKey{db, string(key)}, true)
+	}
+}
+
 // changed notes that a key was written, for those who watch it, unless it is gone, or wait for it.
 func (s *Store) changed(key watchKey, there bool) {
 	if s.lively.Load() == 0 {
