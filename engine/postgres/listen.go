@@ -27,6 +27,7 @@ func (d *driver) Listen() (commits <-chan struct{}, stop func(), err error) {
 	}
 	go func() {
 		defer close(over)
+		var err error // of this goroutine
 		for ctx.Err() == nil {
 			if pg == nil {
 				if pg, err = d.listening(ctx, tell); err == nil {
