@@ -356,6 +356,7 @@ func (s *session) answer(call engine.Call) {
 	case row != nil && row.Flags&command.Session != 0:
 		mark, timed := s.out.Len(), s.info.Begin(row)
 		s.Run(call, &s.out)
+		s.known(mark)
 		if !s.held {
 			s.info.End(s, row, call, timed)
 			s.count(row, mark, false)
@@ -445,6 +446,19 @@ func (s *session) Run(call engine.Call, w *resp.Writer) {
 		return
 	}
 	a.run(s, call, w)
+}
+
+// known lets other processes know what the session listens to, before they and the client are told of anything else. The replies
+// that say so begin at mark.
+func (s *session) known(mark int) {
+	if s.host == nil {
+		return
+	}
+	if err := s.host.Join(s.ctx); err != nil {
+		s.out.Truncate(mark)
+		s.out.Error(s.failure(err))
+		s.ended = true // or it would believe that it hears everything
+	}
 }
 
 // errBrowser ends a session without a reply, as in Redis.

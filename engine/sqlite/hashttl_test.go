@@ -20,7 +20,7 @@ type told struct {
 }
 
 func (o *told) Note(_ int, _ []byte, event string) { o.events[event]++ }
-func (o *told) Done()                              {}
+func (o *told) Done(bool)                          {}
 func (o *told) Fields(_ int, _ []byte, list func() [][]byte) {
 	for _, f := range list() {
 		o.fields = append(o.fields, string(f))

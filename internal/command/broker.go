@@ -173,6 +173,26 @@ func (b *broker) changed(keys [][]byte, by engine.Session) {
 	}
 }
 
+// lost tells all who listen that they may have missed something.
+func (b *broker) lost() {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	all := map[*listener]struct{}{}
+	for _, l := range b.all {
+		all[l] = struct{}{}
+	}
+	for _, topics := range b.topics {
+		for _, topic := range topics {
+			for _, l := range topic {
+				all[l] = struct{}{}
+			}
+		}
+	}
+	for l := range all {
+		l.hear(&engine.Message{Kind: engine.Lost})
+	}
+}
+
 // names visits what is listened to.
 func (b *broker) names(kind engine.Kind, f func(name string)) {
 	b.mu.RLock()

@@ -99,6 +99,7 @@ type Ctx struct {
 	pause     *pause  // that holds calls back; nil: none
 	lonely    bool    // there are fewer replicas than writing wants
 	short     bool    // of memory none was left before this call, or before this atomic batch
+	joins     bool    // other processes may have to know what is listened to here
 	woke      bool    // calls that waited were served in this batch's transaction
 	blockable bool    // the call may wait
 	inScript  bool    // a script makes the call

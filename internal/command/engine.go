@@ -33,7 +33,9 @@ type Engine struct {
 	onEvent    func(Event)
 	notify     atomic.Uint32 // what notify-keyspace-events selects, as bits
 	broker     broker
-	telling    turns // a ticket is taken before a commit, and left when its news are told: they are told in the order of commits
+	shared     keyspace.Shared // the store, if other processes may have it too; nil: none does
+	elsewhere  atomic.Uint64   // what they want to hear of
+	telling    turns           // a ticket is taken before a commit, and left when its news are told: they are told in the order of commits
 	needKeys   bool
 	blocked    atomic.Int64 // calls that wait
 	busy       busy         // the scripts that run
@@ -77,6 +79,10 @@ func NewEngine(store keyspace.Store, o Options) *Engine {
 	}
 	if s, ok := store.(keyspace.Cuttable); ok {
 		s.CutBy(e.busy.Cut)
+	}
+	if s, ok := store.(keyspace.Shared); ok {
+		e.shared = s
+		s.Share(peer{e})
 	}
 	e.pauses.keep = keeper(store)
 	e.contexts.New = func() any { return newCtx(e) }
@@ -156,8 +162,12 @@ func (e *Engine) Do(ctx context.Context, b *engine.Batch, w *resp.Writer) error 
 	b.Woke = c.woke
 	e.countChanges(c)
 	c.tellNews()
+	joins := c.joins
 	c.release()
 	e.contexts.Put(c)
+	if joins {
+		_ = e.Join(ctx) // or the store does it soon: who listens is known already
+	}
 	return err
 }
 
@@ -216,7 +226,7 @@ func (c *Ctx) release() {
 	c.values = c.values[:0]
 	c.news.reset()
 	c.rows = c.rows[:0]
-	c.awaits, c.woke, c.pause, c.looks.Kept = awaited{}, false, nil, false
+	c.awaits, c.woke, c.pause, c.looks.Kept, c.joins = awaited{}, false, nil, false, false
 	c.zset.release()
 	c.stream.release()
 	c.fields.release()
@@ -277,6 +287,7 @@ func (e *Engine) run(ctx context.Context, c *Ctx, b *engine.Batch, a keyspace.Ac
 	committed = true
 	if err := tx.Commit(); err != nil {
 		c.news.forget()
+		c.tellSoon() // nothing, but others may wait for its turn to be over
 		return err
 	}
 	return stopped

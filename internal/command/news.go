@@ -63,7 +63,15 @@ func (e *Engine) selectEvents(letters string) {
 }
 
 // told reports whether anybody may want to know of an event.
-func (e *Engine) told() bool { return e.onEvent != nil || e.notify.Load() != 0 }
+func (e *Engine) told() bool {
+	return e.onEvent != nil || e.notify.Load() != 0 || e.elsewhere.Load()&wantEvents != 0
+}
+
+// selected reports whether notify-keyspace-events selects a class of events, here or in another process that hears of them.
+func (e *Engine) selected(class EventClass) bool {
+	bits := uint64(e.notify.Load()) | e.elsewhere.Load()&wantEvents
+	return bits != 0 && bits&uint64(class.bit()) != 0
+}
 
 // news is what a batch has to tell.
 type news struct {
@@ -117,7 +125,7 @@ func (n *news) reset() {
 func (c *Ctx) Event(class EventClass, name string, key []byte) { c.event(c.DB, class, name, key) }
 
 func (c *Ctx) event(db int, class EventClass, name string, key []byte) {
-	if bits := c.Engine.notify.Load(); c.Engine.onEvent == nil && (bits == 0 || bits&class.bit() == 0) {
+	if c.Engine.onEvent == nil && !c.Engine.selected(class) {
 		return
 	}
 	c.news.items = append(c.news.items, item{event: Event{db, class, name, append([]byte{}, key...)}})
@@ -132,11 +140,11 @@ func (c *Ctx) Note(db int, key []byte, event string) {
 		c.gone(db, key, event)
 	}
 	switch {
-	case event == "keymiss" && c.Engine.notify.Load()&EventMiss.bit() == 0: // of no interest to anybody else
-	case event == "new" && c.Engine.notify.Load()&EventNew.bit() == 0:
+	case event == "keymiss" && !c.Engine.selected(EventMiss): // of no interest to anybody else
+	case event == "new" && !c.Engine.selected(EventNew):
 	case event != "":
 		c.event(db, ownEvents[event], event, key)
-	case c.Engine.broker.trackers.Load() == 0:
+	case c.Engine.broker.trackers.Load() == 0 && c.Engine.elsewhere.Load()&wantChanges == 0:
 	case key == nil:
 		c.news.flushed = true
 	default:
@@ -145,7 +153,10 @@ func (c *Ctx) Note(db int, key []byte, event string) {
 }
 
 // Done implements keyspace.Observer.
-func (c *Ctx) Done() {
+func (c *Ctx) Done(kept bool) {
+	if !kept {
+		c.news.forget()
+	}
 	if !c.news.empty() && !c.news.held {
 		c.news.ticket, c.news.held = c.Engine.telling.take(), true
 	}
@@ -203,11 +214,16 @@ func (c *Ctx) tellNews() {
 	e.telling.leave()
 }
 
-// announce tells an event as notify-keyspace-events wants it.
+// announce tells an event of this process.
 func (e *Engine) announce(v *Event) {
 	if e.onEvent != nil {
 		e.onEvent(*v)
 	}
+	e.notifyOf(v)
+}
+
+// notifyOf tells an event as notify-keyspace-events wants it.
+func (e *Engine) notifyOf(v *Event) {
 	bits := e.notify.Load()
 	if bits&v.Class.bit() == 0 {
 		return
@@ -242,8 +258,8 @@ func (o *onlooker) Fields(db int, key []byte, list func() [][]byte) {
 }
 
 // Done implements keyspace.Observer.
-func (o *onlooker) Done() {
-	o.Ctx.Done()
+func (o *onlooker) Done(kept bool) {
+	o.Ctx.Done(kept)
 	o.tellNews()
 	o.news.reset()
 }

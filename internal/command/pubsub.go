@@ -41,14 +41,14 @@ var pubsubCommands = []*Command{
 		Usage: "[channel [channel ...]]", Doc: "Ends the listening to channels."},
 }
 
-// publish sends when the batch is committed, to whoever listens then.
+// publish sends when the batch is committed, to whoever listens then. Those who do so in other processes do not count.
 func publish(c *Ctx) error {
 	kind := engine.Channel
 	if c.Row.Keys.First > 0 {
 		kind = engine.Shard
 	}
 	n := c.Engine.broker.audience(kind, c.Args[1])
-	if n > 0 {
+	if n > 0 || c.Engine.elsewhere.Load()&wantMessages != 0 {
 		c.news.items = append(c.news.items, item{kind: kind, channel: c.Args[1], payload: c.Args[2]})
 	}
 	c.W.Int(int64(n))

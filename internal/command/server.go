@@ -137,6 +137,7 @@ func configSet(c *Ctx) error {
 	if err := set(c.words(2)...); err != nil {
 		return err
 	}
+	c.joins = true
 	c.W.OK()
 	return nil
 }

@@ -33,7 +33,8 @@ type Message struct {
 
 // Listener is one who hears what an engine tells. Its methods are called by one goroutine at a time.
 type Listener interface {
-	// Subscribe adds names. What is told after it has returned is heard. Of Changes there are no names.
+	// Subscribe adds names. What is told after it has returned is heard, from other processes on the same database once
+	// command.Engine.Join has returned. Of Changes there are no names.
 	Subscribe(ctx context.Context, kind Kind, names ...[]byte) error
 	// Unsubscribe takes names away. Nothing is heard of them once it has returned.
 	Unsubscribe(ctx context.Context, kind Kind, names ...[]byte) error

@@ -95,8 +95,9 @@ type Observer interface {
 	// "keymiss" for a lookup that counts as a miss or, before it is told as written, "new" for a key that was missing, in a
 	// call of its own; "" otherwise.
 	Note(db int, key []byte, event string)
-	// Done is told that the transaction is about to end, for those who must keep the order of transactions.
-	Done()
+	// Done is told that the transaction is about to end, for those who must keep the order of transactions. kept says whether what it
+	// wrote stays.
+	Done(kept bool)
 }
 
 // FieldObserver is implemented by observers that may want to know which fields of hashes expire.
@@ -125,6 +126,33 @@ type Timed interface{ Took(event string, ms int64) }
 
 // Guest is implemented by the Tx of an Observed store: a try of Store.Wait may run in another's transaction.
 type Guest interface{ Observer() Observer }
+
+// Shared is implemented by stores whose keys other processes may have as well. Who writes leaves them records of what it did, in
+// the transaction itself: they hear of it if, and only if, it is committed, in the order of commits.
+type Shared interface {
+	// Share names who tells and hears. It comes before the first transaction.
+	Share(p Peer)
+	// Join makes known to the other processes what the peer wants to hear of: of what they commit once it has returned, it hears.
+	// Who calls it has no transaction.
+	Join(ctx context.Context) error
+}
+
+// Peer is who shares a store with those of other processes. What can be wanted, as bits, and what records say, only peers know.
+type Peer interface {
+	// Wants is what the peer wants to hear of; 0: nothing. Any goroutine may call it.
+	Wants() uint64
+	// Wanted tells what others want to hear of, before a transaction that writes does anything, where that has changed.
+	Wanted(what uint64)
+	// Hear tells what another has recorded, soon after it was committed; nil: records may have been missed. It may keep the bytes.
+	Hear(record []byte)
+}
+
+// Recorder is implemented by observers that have something to tell other processes.
+type Recorder interface {
+	// Record is what others are to hear of the transaction, which is about to be committed; empty: nothing. It is asked for only
+	// while they want to hear of anything.
+	Record() []byte
+}
 
 // KeyNeeder is implemented by stores that gain by knowing the keys beforehand. For others Access.Keys is left out.
 type KeyNeeder interface{ NeedKeys() bool }

@@ -17,7 +17,7 @@ func (n *evictions) Note(db int, key []byte, event string) {
 	}
 }
 
-func (*evictions) Done() {}
+func (*evictions) Done(bool) {}
 
 // crowd is a store with a thousand keys in two databases, of which memory allows no more than there are.
 func crowd(t *testing.T, m keyspace.Memory) *seen {

@@ -20,7 +20,7 @@ import (
 type notes map[string]int
 
 func (n notes) Note(_ int, _ []byte, event string) { n[event]++ }
-func (n notes) Done()                              {}
+func (n notes) Done(bool)                          {}
 
 // timedField is a field of the model.
 type timedField struct {

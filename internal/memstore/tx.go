@@ -97,7 +97,7 @@ func (t *tx) Commit() error {
 	}
 	t.end()
 	if t.observer != nil {
-		t.observer.Done()
+		t.observer.Done(true)
 		t.observer = nil
 	}
 	t.s.mu.Unlock()

@@ -29,7 +29,7 @@ type Conn interface {
 	// Later is Run for a statement that writes, of which nobody wants to know more: it is run before the next Run or Commit is, and
 	// its error may be theirs. The arguments are borrowed until it returns all the same.
 	Later(q *Query, args []Value) error
-	// Version is a number that is another one when another connection has committed something.
+	// Version is a number that is another one when another connection has committed something; in a transaction, before it began.
 	Version() (int64, error)
 	// Script runs statements without parameters, separated by semicolons.
 	Script(text string) error

@@ -32,26 +32,19 @@ func (s *Store) commit() error {
 			s.group = g
 		}
 		g.members++
-		s.pass()
+		s.pass(true)
 		<-g.done
 		return g.err
 	}
 	err := s.end()
-	s.told()
+	t.told(err == nil)
 	t.end()
 	return err
 }
 
-// told tells the observer that its transaction is over.
-func (s *Store) told() {
-	if o := s.tx.observer; o != nil {
-		o.Done()
-	}
-}
-
-// pass leaves the transaction to the next one.
-func (s *Store) pass() {
-	s.told()
+// pass leaves the transaction to the next one. kept says whether this one has written something.
+func (s *Store) pass(kept bool) {
+	s.tx.told(kept)
 	s.tx.part()
 	s.turn <- struct{}{}
 	s.commitForOthers()
@@ -101,13 +94,13 @@ func (s *Store) over(err error) {
 func (s *Store) rollback() {
 	t := s.tx
 	if s.group != nil && !t.wrote {
-		s.pass()
+		s.pass(false)
 		return
 	}
 	if t.conn != nil { // or it has failed already
 		s.undo(keyspace.ErrConflict)
 	}
-	s.told()
+	t.told(false)
 	t.end()
 }
 

@@ -10,13 +10,17 @@ import (
 // lookEvery is how often those who wait have their turn though no commit was heard of: a file system may not tell of all of them.
 const lookEvery = time.Second
 
-// lookAgain is how long after a commit was heard of its transaction is over in any case: it is told as soon as something is written.
-const lookAgain = 5 * time.Millisecond
+// A commit is heard of as soon as it begins to be written. So its effects are looked for again after lookAgain, then after twice
+// that, and so on up to lookLast: what takes longer is a disk that hangs.
+const (
+	lookAgain = 5 * time.Millisecond
+	lookLast  = 80 * time.Millisecond
+)
 
-// listen gives those who wait their turn when another process has written, until the store is closed. While nobody waits it listens to
-// nothing.
+// listen looks after what other processes have written, until the store is closed: for those who wait, and for the news. While
+// nobody wants to know it listens to nothing.
 func (s *Store) listen(d Driver) {
-	version := int64(-1)
+	o := others{s: s, version: -1}
 	for {
 		select {
 		case <-s.stop:
@@ -27,32 +31,69 @@ func (s *Store) listen(d Driver) {
 		if err != nil { // they are looked after once a second
 			stop = func() {}
 		}
-		version = s.look(version) // at what was written before it listened
-		var again <-chan time.Time
-		for tick := time.NewTicker(lookEvery); tick != nil; {
-			select {
-			case <-s.stop:
-				tick.Stop()
-				stop()
-				return
-			case <-commits:
-				version, again = s.look(version), time.After(lookAgain)
-			case <-again:
-				version = s.look(version)
-			case <-tick.C:
-				if version = s.look(version); !s.awaited() {
-					tick.Stop()
-					tick = nil
-				}
-			}
-		}
+		o.follow(commits)
 		stop()
-		if s.awaited() { // since it was last looked
-			select {
-			case s.waits <- struct{}{}:
-			default:
+		if s.curious() { // since it was last looked
+			s.attend()
+		}
+	}
+}
+
+// attend has listen look after others.
+func (s *Store) attend() {
+	select {
+	case s.waits <- struct{}{}:
+	default: // it is known already
+	}
+}
+
+// curious reports whether anybody wants to know what others write.
+func (s *Store) curious() bool { return s.awaited() || s.exchange.known.Load() != 0 }
+
+// others is what Store.listen knows of other processes.
+type others struct {
+	s       *Store
+	version int64 // of the database when those who wait last had their turn
+}
+
+// follow looks when commits are heard of, until nobody wants to know of them.
+func (o *others) follow(commits <-chan struct{}) {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	o.look() // at what was written before it listened
+	var again <-chan time.Time
+	pause := lookAgain
+	for {
+		select {
+		case <-o.s.stop:
+			return
+		case <-commits:
+			if again != nil && pause == lookAgain { // it has just looked, and is going to
+				continue
+			}
+			o.look()
+			pause = lookAgain
+			again = time.After(pause)
+		case <-again:
+			o.look()
+			again = nil
+			if pause *= 2; pause <= lookLast {
+				again = time.After(pause)
+			}
+		case <-tick.C:
+			o.look()
+			if o.s.renew(); !o.s.curious() {
+				return
 			}
 		}
+	}
+}
+
+// look tells what there is to hear, and gives those who wait their turn.
+func (o *others) look() {
+	o.s.hear()
+	if o.s.awaited() {
+		o.version = o.s.look(o.version)
 	}
 }
 
@@ -73,8 +114,8 @@ func (s *Store) look(since int64) (version int64) {
 	}
 	version, err := s.writer.Version()
 	s.giveTurn()
-	if err != nil || version == since || !s.awaited() {
-		return version
+	if err != nil || version == since {
+		return since
 	}
 	t, err := s.Begin(context.Background(), keyspace.Access{Now: s.now(), Write: true})
 	if err != nil {

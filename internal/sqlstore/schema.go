@@ -25,6 +25,9 @@ import (
 // redbud_group, redbud_consumer and redbud_pending are what groups have delivered. entries_read is NULL where nobody knows it,
 // active_at for a consumer that never got anything. pending is how many rows a group has in redbud_pending, since each call asks.
 //
+// redbud_listener has a row for each process that wants to hear of what others do, with what that is, in bits, and until when the row
+// is good; redbud_news is what they are to hear, in the order of commits, for a minute. A process is a random number.
+//
 // Times are in milliseconds since 1970. Names and values are bytes.
 
 // version is of the schemas.

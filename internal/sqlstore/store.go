@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -43,7 +44,9 @@ type Store struct {
 	ready  []*line  // lines whose key was written and whose turn has not come yet
 	served []served // who got what was written
 
-	queue   queue      // those who wait for the writer's turn
+	queue    queue    // those who wait for the writer's turn
+	exchange exchange // with other processes
+
 	mu      sync.Mutex // guards watched and waiting; taken last
 	watched map[watchKey]*watchState
 	changes uint64 // of watched keys
@@ -58,7 +61,7 @@ type Store struct {
 	cut                   func() <-chan struct{}
 	now                   func() int64
 	stop                  chan struct{}
-	waits                 chan struct{} // holds a token when somebody has begun to wait
+	waits                 chan struct{} // holds a token when somebody has begun to wait, or to listen
 	chores                sync.WaitGroup
 }
 
@@ -98,6 +101,7 @@ func Open(ctx context.Context, d Driver, o Options) (*Store, error) {
 	if s.now != nil {
 		s.chores.Go(s.sweep)
 		if d.Shares() {
+			s.exchange.process = 1 + rand.Int64N(math.MaxInt64) // another one though the seed is the same
 			s.chores.Go(func() { s.listen(d) })
 		}
 	}
@@ -106,6 +110,7 @@ func Open(ctx context.Context, d Driver, o Options) (*Store, error) {
 
 // Close implements keyspace.Store.
 func (s *Store) Close() error {
+	s.depart()
 	<-s.turn
 	if s.closed {
 		s.turn <- struct{}{}
@@ -143,9 +148,9 @@ func (s *Store) Begin(ctx context.Context, a keyspace.Access) (keyspace.Tx, erro
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	if a.Observer == nil {
+	if a.Observer == nil && (a.Write || s.readers == nil) { // of what is only read there is nothing to tell
 		if o := s.observer.Load(); o != nil {
-			a.Observer = *o
+			a.Observer, a.Alone = *o, true // it waits for all who were before it, so none of them may wait for this
 		}
 	}
 	if !a.Write && s.readers != nil {
@@ -179,7 +184,8 @@ func (s *Store) beginWrite(a keyspace.Access, keys []watchKey) (keyspace.Tx, err
 	if s.group != nil && a.Alone {
 		_ = s.end() // those who are in it are told
 	}
-	if s.group == nil {
+	begins := s.group == nil
+	if begins {
 		if err := s.writer.Begin(true); err != nil {
 			s.turn <- struct{}{}
 			return nil, err
@@ -187,6 +193,12 @@ func (s *Store) beginWrite(a keyspace.Access, keys []watchKey) (keyspace.Tx, err
 	}
 	s.tx.conn, s.tx.alone = s.writer, a.Alone
 	s.tx.start(a)
+	if begins { // nobody else writes from here on
+		if err := s.tx.heed(); err != nil {
+			s.tx.Rollback()
+			return nil, err
+		}
+	}
 	if s.dialect.remote {
 		if err := s.tx.fetch(s.queue.take(keys)); err != nil {
 			s.tx.wrote = true // in vain, for the others too
@@ -322,7 +334,7 @@ func (s *Store) littered() bool {
 	}
 	t := k.(*tx)
 	defer t.Rollback()
-	if n, err := t.one(litter, integer(t.now), integer(t.now)); err == nil {
+	if n, err := t.one(litter, integer(t.now), integer(t.now), integer(t.now), integer(t.now-newsKept)); err == nil {
 		return n != 0
 	}
 	return false
@@ -330,7 +342,8 @@ func (s *Store) littered() bool {
 
 var (
 	dueKeys = query(`SELECT db, name FROM redbud_key WHERE expire_at <= ? LIMIT 64`)
-	litter  = query(`SELECT EXISTS (SELECT 1 FROM redbud_key WHERE expire_at <= ?) OR EXISTS (SELECT 1 FROM redbud_key WHERE next_at <= ?) OR EXISTS (SELECT 1 FROM redbud_orphan)`)
+	litter  = query(`SELECT EXISTS (SELECT 1 FROM redbud_key WHERE expire_at <= ?) OR EXISTS (SELECT 1 FROM redbud_key WHERE next_at <= ?) OR EXISTS (SELECT 1 FROM redbud_orphan)
+		OR EXISTS (SELECT 1 FROM redbud_listener WHERE until <= ?) OR EXISTS (SELECT 1 FROM (SELECT at FROM redbud_news ORDER BY id LIMIT 1) AS oldest WHERE at <= ?)`)
 	orphans = query(`SELECT collection, type FROM redbud_orphan LIMIT 1`)
 	found   = query(`DELETE FROM redbud_orphan WHERE collection = ?`)
 )
@@ -368,6 +381,11 @@ func (t *tx) sweepSome() (more bool, err error) {
 		}
 		more = fields || len(due) == sweepBatch
 	}
+	old, err := t.sweepNews()
+	if err != nil {
+		return false, err
+	}
+	more = more || old
 	left, typ := int64(0), keyspace.None
 	if _, err := t.run(orphans, nil, func(_ int, r Row) error {
 		left, typ = r.Int(0), keyspace.Type(r.Int(1))

@@ -106,7 +106,11 @@ func (t *tx) Settle() error {
 
 // Commit implements keyspace.Tx.
 func (t *tx) Commit() error {
-	if err := t.Settle(); err != nil {
+	err := t.Settle()
+	if err == nil && t.write {
+		err = t.record()
+	}
+	if err != nil {
 		t.Rollback()
 		return err
 	}
@@ -117,8 +121,16 @@ func (t *tx) Commit() error {
 		t.Rollback()
 		return err
 	}
+	t.told(true)
 	t.end()
 	return nil
+}
+
+// told tells the observer that the transaction is over.
+func (t *tx) told(kept bool) {
+	if t.observer != nil {
+		t.observer.Done(kept)
+	}
 }
 
 // Rollback implements keyspace.Tx.
@@ -128,6 +140,7 @@ func (t *tx) Rollback() {
 		return
 	}
 	_ = t.conn.Rollback() // the connection may be gone, which the next one who uses it is told
+	t.told(true)
 	t.end()
 }
 

@@ -97,10 +97,7 @@ func (s *Store) join(w *waiter) {
 		}
 		l.waiters = append(l.waiters, w)
 	}
-	select {
-	case s.waits <- struct{}{}:
-	default: // it is known already
-	}
+	s.attend()
 }
 
 // leave takes a waiter out of all its lines.

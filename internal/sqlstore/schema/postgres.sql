@@ -92,3 +92,14 @@ CREATE TABLE redbud_pending (
 );
 CREATE UNIQUE INDEX redbud_pending_id ON redbud_pending (collection, redbud_short(group_name), id);
 CREATE INDEX redbud_pending_consumer ON redbud_pending (collection, redbud_short(group_name), redbud_short(consumer), id);
+CREATE TABLE redbud_listener (
+	process  BIGINT PRIMARY KEY,
+	until    BIGINT NOT NULL,
+	interest BIGINT NOT NULL
+);
+CREATE TABLE redbud_news (
+	id      BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	process BIGINT NOT NULL,
+	at      BIGINT NOT NULL,
+	body    BYTEA  NOT NULL
+);

@@ -87,3 +87,14 @@ CREATE TABLE redbud_pending (
 	PRIMARY KEY (collection, group_name, id)
 ) WITHOUT ROWID;
 CREATE INDEX redbud_pending_consumer ON redbud_pending (collection, group_name, consumer, id, delivered_at, deliveries);
+CREATE TABLE redbud_listener (
+	process  BIGINT PRIMARY KEY,
+	until    BIGINT NOT NULL,
+	interest BIGINT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE redbud_news (
+	id      INTEGER PRIMARY KEY AUTOINCREMENT,
+	process BIGINT NOT NULL,
+	at      BIGINT NOT NULL,
+	body    BLOB   NOT NULL
+);
