@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -533,6 +534,29 @@ func TestAListenerThatWasKilledIsForgotten(t *testing.T) {
 			d.empties(t, "redbud_listener")
 		})
 	}
+}
+
+// What expires is told by the sweeper, while the transactions of many are committed together: neither may wait for the other, or this
+// test never ends.
+func TestManyWriteWhileKeysExpire(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, _ *database, a, b engine.Engine) {
+		engines := []engine.Engine{a, b}
+		for _, e := range engines {
+			do(t, e, "CONFIG SET notify-keyspace-events Ex")
+			dial(t, e, nil).ask("SUBSCRIBE __keyevent@0__:expired")
+		}
+		var all sync.WaitGroup
+		for i := range 12 {
+			all.Go(func() {
+				for n := range 500 {
+					if got := do(t, engines[i%2], fmt.Sprintf("SET k%d v PX 1", n%50), "PUBLISH c x"); got != "+OK :0" {
+						t.Errorf("got %s", got)
+					}
+				}
+			})
+		}
+		all.Wait()
+	})
 }
 
 // Reading has something to tell as well: that a key was looked for which is not there.
