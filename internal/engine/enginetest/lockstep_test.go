@@ -21,6 +21,14 @@ var (
 	calls = flag.Int("calls", 300_000, "number of random calls")
 )
 
+// anySeed is the seed that was asked for, or any.
+func anySeed() uint64 {
+	if *seed != 0 {
+		return *seed
+	}
+	return rand.Uint64N(1 << 32)
+}
+
 func openMemoryNow(t *testing.T) engine.Engine {
 	e := memory.New(memory.Options{})
 	t.Cleanup(func() {
@@ -32,23 +40,15 @@ func openMemoryNow(t *testing.T) engine.Engine {
 }
 
 func TestRandomCallsOnMemoryAnswerAsOnRedis(t *testing.T) {
-	s := *seed
-	if s == 0 {
-		s = rand.Uint64N(1 << 32)
-	}
 	n := *calls
 	if testing.Short() {
 		n /= 10
 	}
-	Lockstep(t, openMemoryNow(t), testenv.Redis(t).Addr, s, n)
+	Lockstep(t, openMemoryNow(t), testenv.Redis(t).Addr, anySeed(), n)
 }
 
 func TestRandomScriptsOnMemoryAnswerAsOnRedis(t *testing.T) {
-	s := *seed
-	if s == 0 {
-		s = rand.Uint64N(1 << 32)
-	}
-	LockstepInScripts(t, openMemoryNow(t), testenv.Redis(t).Addr, s, *calls/10)
+	LockstepInScripts(t, openMemoryNow(t), testenv.Redis(t).Addr, anySeed(), *calls/10)
 }
 
 // liar is an engine that thinks that APPEND overwrites.
