@@ -482,14 +482,18 @@ func (s *session) fault(err error) {
 // failure is the reply to a call of which the engine cannot say what happened.
 func (s *session) failure(err error) string {
 	text := withoutSecrets(err.Error())
+	reply := "ERR " + text
+	if errors.As(err, new(*engine.Failure)) {
+		reply = text
+	}
 	if s.ctx.Err() != nil {
-		return "ERR " + text // the connection ended the call, not the engine
+		return reply // the connection ended the call, not the engine
 	}
 	now, before := s.hub.now(), s.failedAt.Load()
 	if now-before >= int64(time.Second) && s.failedAt.CompareAndSwap(before, now) {
 		s.log.Error("engine failed", "client", s.id, "error", text)
 	}
-	return "ERR " + text
+	return reply
 }
 
 var userInfo = regexp.MustCompile(`://[^/\s]*@`)

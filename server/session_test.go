@@ -278,6 +278,9 @@ func TestAFailureOfTheEngineIsAReplyToEachCall(t *testing.T) {
 	const failed = "-ERR dial redis://…@host/0: refused"
 	p.do("GET a; GET b; SELECT 1; WATCH a; MULTI; GET a; EXEC; GET c",
 		failed+" "+failed+" +OK "+failed+" +OK +QUEUED "+failed+" "+failed)
+	p = newPeer(t, failing{err: &engine.Failure{Code: "TRYAGAIN", Err: errors.New("the database is busy")}}, Options{})
+	const busy = "-TRYAGAIN the database is busy"
+	p.do("GET a; WATCH a; MULTI; GET a; EXEC", busy+" "+busy+" +OK +QUEUED "+busy)
 }
 
 func TestUnknownCommandsAreQueuedForAnEngineThatForwards(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"zombiezen.com/go/sqlite"
@@ -18,10 +19,16 @@ type driver struct {
 	path        string // empty: in memory
 	synchronous string
 	busy        time.Duration
+	readOnly    bool
+	mostBytes   int64        // 0: any
+	losses      atomic.Int64 // how many times the file was found to be another one
 }
 
 // conn is a connection with the statements that it has prepared.
 type conn struct {
+	*driver
+	write    bool
+	health   health
 	db       *sqlite.Conn
 	prepared []*sqlite.Stmt // by the ID of the query
 	cells    []byte         // what Row.Bytes has handed out of a row
@@ -37,59 +44,108 @@ func (d *driver) Dialect() *sqlstore.Dialect { return sqlstore.SQLite }
 
 // Open implements sqlstore.Driver.
 func (d *driver) Open(_ context.Context, write bool) (sqlstore.Conn, error) {
-	flags := sqlite.OpenReadWrite | sqlite.OpenCreate
-	name := d.path
-	if name == "" {
-		name, flags = ":memory:", flags|sqlite.OpenMemory
-	}
-	db, err := sqlite.OpenConn(name, flags)
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", name, err)
-	}
-	k := &conn{db: db}
-	db.SetBlockOnBusy()
-	db.SetBusyTimeout(d.busy)
-	setup := []string{"PRAGMA synchronous = " + d.synchronous}
-	if d.path != "" {
-		setup = append(setup, "PRAGMA journal_mode = wal")
-	}
-	if !write {
-		setup = append(setup, "PRAGMA query_only = on")
-	}
-	for _, text := range setup {
-		if err == nil {
-			err = sqlitex.ExecuteTransient(db, text, nil)
-		}
-	}
-	for text, to := range map[string]**sqlite.Stmt{"BEGIN IMMEDIATE": &k.beginWrite, "BEGIN": &k.beginRead, "COMMIT": &k.commit, "ROLLBACK": &k.rollback, "PRAGMA data_version": &k.version} {
-		if err == nil {
-			*to, err = db.Prepare(text)
-		}
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", name, err), db.Close())
+	k := &conn{driver: d, write: write}
+	if err := k.open(!d.readOnly); err != nil {
+		return nil, err
 	}
 	return k, nil
 }
 
-func run(s *sqlite.Stmt) error {
-	_, err := s.Step()
-	return errors.Join(err, s.Reset())
+// open opens the file, which may have to be made.
+func (c *conn) open(create bool) (err error) {
+	name, flags := c.path, sqlite.OpenReadWrite
+	switch {
+	case c.path == "":
+		name, flags = ":memory:", flags|sqlite.OpenCreate|sqlite.OpenMemory
+	case create:
+		flags |= sqlite.OpenCreate
+	case c.readOnly:
+		flags = sqlite.OpenReadOnly
+	}
+	db, err := sqlite.OpenConn(name, flags)
+	if err != nil {
+		return fmt.Errorf("open %s: %w", name, known(err))
+	}
+	db.SetBusyTimeout(c.busy)
+	for _, text := range c.settings() {
+		if err == nil {
+			err = sqlitex.ExecuteTransient(db, text, nil)
+		}
+	}
+	if err == nil && c.write && c.mostBytes > 0 {
+		err = c.limit(db)
+	}
+	for text, to := range map[string]**sqlite.Stmt{"BEGIN IMMEDIATE": &c.beginWrite, "BEGIN": &c.beginRead, "COMMIT": &c.commit, "ROLLBACK": &c.rollback, "PRAGMA data_version": &c.version} {
+		if err == nil {
+			*to, err = db.Prepare(text)
+		}
+	}
+	if err == nil && c.path != "" {
+		err = c.health.start(c.path, &c.losses)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("open %s: %w", name, known(err)), db.Close())
+	}
+	c.db, c.prepared = db, nil
+	return nil
 }
 
+// settings are what a connection begins with.
+func (c *conn) settings() []string {
+	if c.readOnly {
+		return nil
+	}
+	all := []string{"PRAGMA synchronous = " + c.synchronous}
+	if c.path != "" {
+		all = append(all, "PRAGMA journal_mode = wal")
+	}
+	if !c.write {
+		all = append(all, "PRAGMA query_only = on")
+	}
+	return all
+}
+
+// limit makes SQLite keep to the size that the database may have.
+func (c *conn) limit(db *sqlite.Conn) error {
+	page := int64(0)
+	if err := sqlitex.ExecuteTransient(db, "PRAGMA page_size", &sqlitex.ExecOptions{ResultFunc: func(s *sqlite.Stmt) error {
+		page = s.ColumnInt64(0)
+		return nil
+	}}); err != nil {
+		return err
+	}
+	return sqlitex.ExecuteTransient(db, fmt.Sprintf("PRAGMA max_page_count = %d", max(c.mostBytes/page, 1)), nil)
+}
+
+func run(s *sqlite.Stmt) error {
+	_, err := s.Step()
+	return known(errors.Join(err, s.Reset()))
+}
+
+// Begin implements sqlstore.Conn.
 func (c *conn) Begin(write bool) error {
+	if c.health.due(&c.losses) {
+		if err := c.examine(); err != nil {
+			return err
+		}
+	}
 	if write {
 		return run(c.beginWrite)
 	}
 	return run(c.beginRead)
 }
 
+// Commit implements sqlstore.Conn.
 func (c *conn) Commit() error { return run(c.commit) }
+
+// Rollback implements sqlstore.Conn.
 func (c *conn) Rollback() error {
 	if c.db.AutocommitEnabled() { // SQLite has done it by itself
 		return nil
 	}
-	return run(c.rollback)
+	err := run(c.rollback)
+	c.health.broken = err != nil
+	return err
 }
 
 // Version implements sqlstore.Conn.
@@ -97,12 +153,14 @@ func (c *conn) Version() (n int64, err error) {
 	if _, err = c.version.Step(); err == nil {
 		n = c.version.ColumnInt64(0)
 	}
-	return n, errors.Join(err, c.version.Reset())
+	return n + c.health.opened<<32, known(errors.Join(err, c.version.Reset()))
 }
 
+// Close implements sqlstore.Conn.
 func (c *conn) Close() error { return c.db.Close() }
 
-func (c *conn) Script(text string) error { return sqlitex.ExecuteScript(c.db, text, nil) }
+// Script implements sqlstore.Conn.
+func (c *conn) Script(text string) error { return known(sqlitex.ExecuteScript(c.db, text, nil)) }
 
 // statement is a query prepared.
 func (c *conn) statement(q *sqlstore.Query) (*sqlite.Stmt, error) {
@@ -115,7 +173,7 @@ func (c *conn) statement(q *sqlstore.Query) (*sqlite.Stmt, error) {
 	text := sqlstore.SQLite.Text(q)
 	s, err := c.db.Prepare(text)
 	if err != nil {
-		return nil, fmt.Errorf("prepare %s: %w", text, err)
+		return nil, fmt.Errorf("prepare %s: %w", text, known(err))
 	}
 	c.prepared[q.ID] = s
 	return s, nil
@@ -148,7 +206,7 @@ func (c *conn) Run(q *sqlstore.Query, args []sqlstore.Value, visit func(run int,
 			err = e
 		}
 		if err != nil {
-			return changed, err
+			return changed, known(err)
 		}
 	}
 	return changed, nil

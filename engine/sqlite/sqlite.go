@@ -6,7 +6,8 @@
 //
 // Parameters: synchronous=off, normal (the default), full or extra, as SQLite has them: with normal a loss of power may undo the last
 // commits, a crash of the process does not. busy_timeout is how long to wait for other processes that write, 5s by default; readers is
-// how many connections read at a time, 4 by default.
+// how many connections read at a time, 4 by default. max_size is how large the database may get, 100mb say, 0 for any by default. With
+// mode=ro nothing is written, and there must be a database; mode=rw is the default.
 //
 // The database is in WAL mode. Applications may have tables of their own in it; see docs/sql.md.
 package sqlite
@@ -15,6 +16,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -35,6 +37,8 @@ type Options struct {
 	Readers     int              // connections that read at a time; default 4
 	Now         func() time.Time // the clock; default time.Now
 	Seed        uint64           // makes SPOP and its like repeatable; default 0: they are not
+	MaxSize     int64            // bytes that the database may have, not counting the log beside it; default 0: any
+	ReadOnly    bool             // nothing is written, and there must be a database; default false
 }
 
 // New returns an engine on the database in a file, which is made if it is not there. An empty path is a database in memory.
@@ -48,8 +52,16 @@ func New(ctx context.Context, path string, o Options) (*command.Engine, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	d := &driver{path: path, synchronous: o.Synchronous, busy: o.BusyTimeout}
-	store, err := sqlstore.Open(ctx, d, sqlstore.Options{Now: func() int64 { return o.Now().UnixMilli() }, Readers: o.Readers, Seed: o.Seed})
+	if path != "" { // a program may go elsewhere
+		var err error
+		if path, err = filepath.Abs(path); err != nil {
+			return nil, err
+		}
+	}
+	d := &driver{path: path, synchronous: o.Synchronous, busy: o.BusyTimeout, readOnly: o.ReadOnly, mostBytes: o.MaxSize}
+	store, err := sqlstore.Open(ctx, d, sqlstore.Options{
+		Now: func() int64 { return o.Now().UnixMilli() }, Readers: o.Readers, Seed: o.Seed, ReadOnly: o.ReadOnly,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -84,8 +96,19 @@ func parse(u *url.URL) (path string, o Options, err error) {
 			if o.Readers, err = strconv.Atoi(value); err == nil && (o.Readers < 1 || o.Readers > 1000) {
 				err = fmt.Errorf("want 1 to 1000")
 			}
+		case "max_size":
+			var ok bool
+			if o.MaxSize, ok = command.ParseMemory(value); !ok {
+				err = fmt.Errorf("want a number of bytes, or of kb, mb or gb")
+			}
+		case "mode":
+			if o.ReadOnly = value == "ro"; !o.ReadOnly && value != "rw" {
+				err = fmt.Errorf("want ro or rw")
+			} else if o.ReadOnly && path == "" {
+				err = fmt.Errorf("nobody could have written a database in memory")
+			}
 		default:
-			return "", o, fmt.Errorf("sqlite does not know the parameter %q; it knows synchronous, busy_timeout and readers", name)
+			return "", o, fmt.Errorf("sqlite does not know the parameter %q; it knows synchronous, busy_timeout, readers, max_size and mode", name)
 		}
 		if err != nil {
 			return "", o, fmt.Errorf("parameter %s=%s: %w", name, value, err)

@@ -19,12 +19,18 @@ import (
 
 func TestURLsNameADatabase(t *testing.T) {
 	for text, want := range map[string]string{
-		"sqlite:///var/app.db":                  "/var/app.db {  0s 0}",
-		"sqlite:app.db":                         "app.db {  0s 0}",
-		"sqlite:dir/a%20b.db?synchronous=FULL":  "dir/a b.db { full 0s 0}",
-		"sqlite::memory:":                       " {  0s 0}",
-		"sqlite::memory:?readers=2":             " {  0s 2}",
-		"sqlite:///a.db?busy_timeout=1m":        "/a.db {  1m0s 0}",
+		"sqlite:///var/app.db":                  "/var/app.db {  0s 0 0 rw}",
+		"sqlite:app.db":                         "app.db {  0s 0 0 rw}",
+		"sqlite:dir/a%20b.db?synchronous=FULL":  "dir/a b.db { full 0s 0 0 rw}",
+		"sqlite::memory:":                       " {  0s 0 0 rw}",
+		"sqlite::memory:?readers=2":             " {  0s 2 0 rw}",
+		"sqlite:///a.db?busy_timeout=1m":        "/a.db {  1m0s 0 0 rw}",
+		"sqlite:///a.db?max_size=10mb":          "/a.db {  0s 0 10485760 rw}",
+		"sqlite:///a.db?mode=ro":                "/a.db {  0s 0 0 ro}",
+		"sqlite:///a.db?mode=rw":                "/a.db {  0s 0 0 rw}",
+		"sqlite:///a.db?max_size=large":         "error: number of bytes",
+		"sqlite:///a.db?mode=memory":            "error: ro or rw",
+		"sqlite::memory:?mode=ro":               "error: in memory",
 		"sqlite://app.db":                       "error: three slashes",
 		"sqlite://user@/app.db":                 "error: three slashes",
 		"sqlite:///":                            "error: path of a file",
@@ -40,7 +46,8 @@ func TestURLsNameADatabase(t *testing.T) {
 			t.Fatal(err)
 		}
 		path, o, err := parse(u)
-		got := fmt.Sprintf("%s { %s %v %d}", path, o.Synchronous, o.BusyTimeout, o.Readers)
+		mode := map[bool]string{true: "ro", false: "rw"}[o.ReadOnly]
+		got := fmt.Sprintf("%s { %s %v %d %d %s}", path, o.Synchronous, o.BusyTimeout, o.Readers, o.MaxSize, mode)
 		if err != nil {
 			got = "error: " + err.Error()
 		}

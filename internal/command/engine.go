@@ -205,17 +205,21 @@ func (e *Engine) goOn(ctx context.Context, c *Ctx, b *engine.Batch, a keyspace.A
 // tells by ErrWouldWait.
 func (e *Engine) segment(ctx context.Context, c *Ctx, b *engine.Batch, a keyspace.Access) error {
 	mark, done, news := c.W.Len(), b.Done, c.news.mark()
-	err := keyspace.ErrConflict
-	for try := 0; try < maxRetries && errors.Is(err, keyspace.ErrConflict); try++ {
-		if try > 0 {
-			e.conflicts.Add(1)
-			c.W.Truncate(mark)
-			b.Done = done
-			c.news.truncate(news)
-		}
+	err := e.run(ctx, c, b, a)
+	for try := 1; err != nil && worthARetry(err, try); try++ {
+		e.conflicts.Add(1)
+		c.W.Truncate(mark)
+		b.Done = done
+		c.news.truncate(news)
 		err = e.run(ctx, c, b, a)
 	}
 	return err
+}
+
+// worthARetry reports whether a batch, of which nothing is left after so many tries, may fare better if it is run again.
+func worthARetry(err error, tries int) bool {
+	return errors.Is(err, keyspace.ErrConflict) && tries < maxRetries ||
+		errors.Is(err, keyspace.ErrLost) && tries == 1 // the store has a new connection then, or none is to be had
 }
 
 // release drops what must not outlive the batch.
@@ -281,6 +285,7 @@ func (e *Engine) run(ctx context.Context, c *Ctx, b *engine.Batch, a keyspace.Ac
 	}
 	stopped := e.calls(c, b)
 	if stopped != nil && !errors.Is(stopped, engine.ErrWouldWait) {
+		c.news.forget()
 		return stopped
 	}
 	c.eff.part() // what it brings others is none of it
@@ -449,6 +454,22 @@ func (e *Engine) other(c *Ctx, call engine.Call) error {
 	return nil
 }
 
+// codes are what clients tell failures of a store by, the first that fits. Redis has them for what comes nearest, and clients know
+// them: READONLY, MASTERDOWN and TRYAGAIN ask for another try.
+var codes = []struct {
+	err  error
+	code string
+}{
+	{keyspace.ErrInDoubt, "ERR"}, // another try might do it twice
+	{keyspace.ErrLost, "MASTERDOWN"},
+	{keyspace.ErrBusy, "TRYAGAIN"},
+	{keyspace.ErrConflict, "TRYAGAIN"},
+	{keyspace.ErrReadOnly, "READONLY"},
+	{keyspace.ErrFull, "MISCONF"}, // as when the append-only file cannot be written
+	{keyspace.ErrTooLarge, "ERR"},
+	{keyspace.ErrDamaged, "ERR"},
+}
+
 // failure puts a store's error into the engine's words.
 func (e *Engine) failure(what string, err error) error {
 	switch {
@@ -456,6 +477,11 @@ func (e *Engine) failure(what string, err error) error {
 		return engine.ErrClosed
 	case errors.Is(err, engine.ErrChanged), errors.As(err, new(engine.Discarded)):
 		return err
+	}
+	for _, c := range codes {
+		if errors.Is(err, c.err) {
+			return &engine.Failure{Code: c.code, Err: err}
+		}
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }

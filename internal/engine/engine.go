@@ -109,6 +109,20 @@ var (
 	ErrAborted = errors.New("transaction discarded because of previous errors")
 )
 
+// Failure is Do's answer to a batch that came to nothing for a reason which clients have a code for. Its text is the error reply.
+type Failure struct {
+	Code string // as Redis has it: "READONLY", "TRYAGAIN"
+	Err  error
+}
+
+func (f *Failure) Error() string { return f.Code + " " + f.Err.Error() }
+
+// Unwrap returns Err.
+func (f *Failure) Unwrap() error { return f.Err }
+
+// RedisError makes it a redis.Error of go-redis, so that in the same process it is told apart as it is behind a server.
+func (f *Failure) RedisError() {}
+
 // Discarded is Do's answer to the atomic batch of a Session that the engine cannot run now: memory is short, a script takes too
 // long. It is the refusal that each call has for a reply without a Session. Nothing ran: EXEC replies with EXECABORT.
 type Discarded string

@@ -50,6 +50,23 @@ var (
 	ErrConflict = errors.New("transaction conflict")
 )
 
+// Errors of stores that keep keys in a database or in files of their own, from Begin or any method of a Tx. They are wrapped, with
+// what the database says of it. Nothing of the transaction stays, but for ErrInDoubt.
+var (
+	// ErrLost means that the database is not there any more, or not the one that it was. Store and database find each other
+	// again: another try may go well.
+	ErrLost = errors.New("the database was lost")
+
+	// ErrInDoubt, from Commit, means that nobody knows whether the transaction stays: the database was lost before it could say.
+	ErrInDoubt = errors.New("the database was lost while it committed, perhaps after it had")
+
+	ErrBusy     = errors.New("the database is busy")          // for longer than one waits
+	ErrReadOnly = errors.New("the database can only be read") // by this process at least
+	ErrFull     = errors.New("the database is full")          // or its disk
+	ErrTooLarge = errors.New("too large for the database")    // a value, a name or a statement
+	ErrDamaged  = errors.New("the database is damaged")       // or no database
+)
+
 // Store keeps keys. All methods may be called by many goroutines at once.
 type Store interface {
 	// Begin starts a transaction. It waits for its turn; the context ends the wait.

@@ -4,7 +4,8 @@ import (
 	"context"
 )
 
-// Driver opens connections to one database.
+// Driver opens connections to one database. Errors of the connections that have a meaning for a store are wrapped in it: keyspace.ErrLost
+// and those beside it, or keyspace.ErrConflict.
 type Driver interface {
 	// Open opens a connection. One that only reads may be refused writes.
 	Open(ctx context.Context, write bool) (Conn, error)
@@ -18,7 +19,8 @@ type Driver interface {
 
 // Conn is a connection to a database. It is used by one goroutine at a time.
 type Conn interface {
-	// Begin starts a transaction, in which what is read stays the same; one that writes is alone in doing so.
+	// Begin starts a transaction, in which what is read stays the same; one that writes is alone in doing so. If the database was
+	// lost it is looked for again. A Begin that writes is then a keyspace.ErrLost in any case, that the store may forget what it knew.
 	Begin(write bool) error
 	Commit() error
 	Rollback() error

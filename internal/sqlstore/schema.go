@@ -2,6 +2,8 @@ package sqlstore
 
 import (
 	"fmt"
+
+	"github.com/redbud-go/redbud/internal/keyspace"
 )
 
 // The tables, which stand in schema, a file for each database. All of them begin with redbud_, so that they can live beside an application's own.
@@ -42,37 +44,58 @@ var (
 	getSerial  = query(`SELECT value FROM redbud_meta WHERE name = 'serial'`)
 )
 
-// migrate makes the tables, or those of an older version into these.
-func migrate(c Conn, d *Dialect) error {
-	if err := c.Begin(true); err != nil {
+// migrate makes the tables, or those of an older version into these. It writes only if it must.
+func migrate(c Conn, d *Dialect, readOnly bool) error {
+	is, err := within(c, false, func() (int64, error) { return schemaOf(c) })
+	switch {
+	case err != nil || is == version:
 		return err
+	case readOnly:
+		return fmt.Errorf("%w, and has no tables yet", keyspace.ErrReadOnly)
 	}
-	err := create(c, d)
+	_, err = within(c, true, func() (int64, error) { return version, create(c, d) })
+	return err
+}
+
+// within runs f in a transaction.
+func within(c Conn, write bool, f func() (int64, error)) (int64, error) {
+	if err := c.Begin(write); err != nil {
+		return 0, err
+	}
+	n, err := f()
 	if err != nil {
 		_ = c.Rollback() // the first error says more
-		return err
+		return 0, err
 	}
-	return c.Commit()
+	return n, c.Commit()
 }
 
 func create(c Conn, d *Dialect) error {
-	there := int64(0)
-	if _, err := c.Run(tableMeta, nil, func(_ int, r Row) error { there = r.Int(0); return nil }); err != nil {
+	is, err := schemaOf(c)
+	if err != nil || is == version { // another process was first
 		return err
 	}
-	if there == 0 {
-		if err := c.Script(d.schema); err != nil {
-			return err
-		}
-		_, err := c.Run(newMeta, []Value{integer(version)}, nil)
+	if err := c.Script(d.schema); err != nil {
 		return err
 	}
-	is := int64(0)
-	if _, err := c.Run(getVersion, nil, func(_ int, r Row) error { is = r.Int(0); return nil }); err != nil {
-		return err
+	_, err = c.Run(newMeta, []Value{integer(version)}, nil)
+	return err
+}
+
+// schemaOf is the version of the tables that are there; 0: none are.
+func schemaOf(c Conn) (is int64, err error) {
+	read := func(_ int, r Row) error {
+		is = r.Int(0)
+		return nil
+	}
+	if _, err := c.Run(tableMeta, nil, read); err != nil || is == 0 {
+		return 0, err
+	}
+	if _, err := c.Run(getVersion, nil, read); err != nil {
+		return 0, err
 	}
 	if is > version {
-		return fmt.Errorf("the tables are of schema version %d, and this redbud knows none above %d: use a newer one", is, version)
+		return 0, fmt.Errorf("the tables are of schema version %d, and this redbud knows none above %d: use a newer one", is, version)
 	}
-	return nil
+	return is, nil
 }

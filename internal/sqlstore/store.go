@@ -25,6 +25,8 @@ type Options struct {
 	Readers int
 	// Seed makes the random choices repeatable; default 0: they are not.
 	Seed uint64
+	// ReadOnly refuses transactions that write, and makes no tables; default false.
+	ReadOnly bool
 }
 
 // Store is a keyspace in a database. It is safe for concurrent use.
@@ -60,6 +62,7 @@ type Store struct {
 	free                  sync.Pool // of *tx that read
 	cut                   func() <-chan struct{}
 	now                   func() int64
+	readOnly              bool
 	stop                  chan struct{}
 	waits                 chan struct{} // holds a token when somebody has begun to wait, or to listen
 	chores                sync.WaitGroup
@@ -67,7 +70,7 @@ type Store struct {
 
 // Open opens the keyspace of a database, whose tables it makes if they are not there.
 func Open(ctx context.Context, d Driver, o Options) (*Store, error) {
-	s := &Store{dialect: d.Dialect(), turn: make(chan struct{}, 1), stop: make(chan struct{}), waits: make(chan struct{}, 1), now: o.Now, watched: map[watchKey]*watchState{}, waiting: map[watchKey]*line{}}
+	s := &Store{dialect: d.Dialect(), turn: make(chan struct{}, 1), stop: make(chan struct{}), waits: make(chan struct{}, 1), now: o.Now, readOnly: o.ReadOnly, watched: map[watchKey]*watchState{}, waiting: map[watchKey]*line{}}
 	seed := o.Seed
 	if seed == 0 {
 		seed = rand.Uint64()
@@ -79,7 +82,7 @@ func Open(ctx context.Context, d Driver, o Options) (*Store, error) {
 		return nil, err
 	}
 	s.all = append(s.all, s.writer)
-	if err := migrate(s.writer, s.dialect); err != nil {
+	if err := migrate(s.writer, s.dialect, o.ReadOnly); err != nil {
 		return nil, errors.Join(fmt.Errorf("make the tables: %w", err), s.closeAll())
 	}
 	s.tx = &tx{s: s, write: true}
@@ -98,7 +101,7 @@ func Open(ctx context.Context, d Driver, o Options) (*Store, error) {
 		}
 	}
 	s.turn <- struct{}{}
-	if s.now != nil {
+	if s.now != nil && !s.readOnly {
 		s.chores.Go(s.sweep)
 		if d.Shares() {
 			s.exchange.process = 1 + rand.Int64N(math.MaxInt64) // another one though the seed is the same
@@ -156,6 +159,9 @@ func (s *Store) Begin(ctx context.Context, a keyspace.Access) (keyspace.Tx, erro
 	if !a.Write && s.readers != nil {
 		return s.beginRead(ctx, a)
 	}
+	if a.Write && s.readOnly {
+		return nil, keyspace.ErrReadOnly
+	}
 	keys := s.keysOf(a)
 	select {
 	case <-s.turn:
@@ -187,6 +193,7 @@ func (s *Store) beginWrite(a keyspace.Access, keys []watchKey) (keyspace.Tx, err
 	begins := s.group == nil
 	if begins {
 		if err := s.writer.Begin(true); err != nil {
+			s.serial = serial{} // the database may be another one than that which has given the numbers away
 			s.turn <- struct{}{}
 			return nil, err
 		}
