@@ -29,6 +29,7 @@ var allowed = map[string][]string{
 	"engine/sqlite":               {"internal/sqlstore", "internal/command", "internal/engine", "internal/keyspace", "internal/resp"},
 	"internal/memstore":           {"internal/keyspace", "internal/resp"}, // resp: how Redis spells numbers
 	"internal/sqlstore":           {"internal/keyspace", "internal/resp"},
+	"internal/sqlstore/ordeal":    {"internal/engine", "internal/resp"},
 	"internal/command":            {"internal/engine", "internal/keyspace", "internal/resp", "internal/rdb", "internal/lua"},
 	"internal/acl":                {"internal/engine", "internal/resp", "internal/command"},
 	"internal/lua":                {"internal/resp"},

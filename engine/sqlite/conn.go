@@ -179,6 +179,9 @@ func (c *conn) statement(q *sqlstore.Query) (*sqlite.Stmt, error) {
 	return s, nil
 }
 
+// mostCells is how many bytes of cells a connection keeps for the next rows.
+const mostCells = 1 << 20
+
 // Run implements sqlstore.Conn.
 func (c *conn) Run(q *sqlstore.Query, args []sqlstore.Value, visit func(run int, r sqlstore.Row) error) (changed int64, err error) {
 	s, err := c.statement(q)
@@ -204,6 +207,9 @@ func (c *conn) Run(q *sqlstore.Query, args []sqlstore.Value, visit func(run int,
 		}
 		if e := s.Reset(); err == nil {
 			err = e
+		}
+		if cap(c.cells) > mostCells {
+			c.cells = nil // a giant value must not pin its scratch for ever
 		}
 		if err != nil {
 			return changed, known(err)
