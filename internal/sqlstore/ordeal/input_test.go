@@ -300,8 +300,11 @@ func heedContexts(t *testing.T, d *database) {
 func takeLargeValues(t *testing.T, d *database) {
 	defer debug.FreeOSMemory()
 	large := make([]byte, 512<<20)
-	for i := range large {
+	for i := range 1000 {
 		large[i] = byte(i * 31 >> 3)
+	}
+	for n := 1000; n < len(large); n *= 2 {
+		copy(large[n:], large[:n])
 	}
 	batches := [][]engine.Call{calls("SET big v\nSTRLEN big\nGETRANGE big 536870900 -1", nil)}
 	batches[0][0][2] = large

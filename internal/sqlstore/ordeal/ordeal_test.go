@@ -1,5 +1,5 @@
 // Package ordeal has what every SQL engine must go through: kill -9 of the process and of the database's server under load, several
-// processes on one database, and input of the worst kind. An engine is a database, as TestSQLite has it.
+// processes on one database, and input of the worst kind. An engine is a database, as TestOrdealOfSQLite has it.
 package ordeal
 
 import (

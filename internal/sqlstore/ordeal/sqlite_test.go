@@ -15,7 +15,7 @@ import (
 	_ "github.com/redbud-go/redbud/engine/sqlite"
 )
 
-func TestSQLite(t *testing.T) { run(t, freshSQLite) }
+func TestOrdealOfSQLite(t *testing.T) { run(t, freshSQLite) }
 
 func freshSQLite(t *testing.T) *database {
 	path := filepath.ToSlash(filepath.Join(t.TempDir(), "ordeal.db"))
