@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/redbud-go/redbud/internal/keyspace"
 	"github.com/redbud-go/redbud/internal/sqlstore"
 )
 
@@ -21,6 +22,7 @@ type conn struct {
 	write bool
 
 	pg       *pgconn.PgConn
+	losses   int64                          // as the driver's, when it was made
 	prepared []*pgconn.StatementDescription // by the ID of the query
 	own      map[string]*pgconn.StatementDescription
 
@@ -28,11 +30,14 @@ type conn struct {
 	open    bool             // the server is in a transaction, as far as we know
 	changed bool             // by this transaction
 	p       *pgconn.Pipeline // nil: nothing is under way
-	owed    int              // results that nobody has read yet
+	owed    []visitor        // of the results that nobody has read yet
 
 	values  [][]byte
 	scratch []byte // that integers and numbers among the values stand in
 }
+
+// visitor is told of the rows of a result; nil: nobody wants to know.
+type visitor func(run int, r sqlstore.Row) error
 
 // Who writes keeps all others from writing until its transaction ends, in all processes: the number of the lock says redbud.
 var (
@@ -44,11 +49,13 @@ var (
 )
 
 func (c *conn) connect(ctx context.Context) error {
+	losses := c.d.losses.Load()
 	pg, err := pgconn.ConnectConfig(ctx, c.d.config)
 	if err != nil {
 		return err
 	}
-	c.pg, c.own, c.open, c.p, c.owed = pg, map[string]*pgconn.StatementDescription{}, false, nil, 0
+	c.pg, c.own, c.open, c.p, c.owed = pg, map[string]*pgconn.StatementDescription{}, false, nil, nil
+	c.losses = losses
 	c.prepared = make([]*pgconn.StatementDescription, sqlstore.Queries())
 	if c.write {
 		c.d.writer.Store(pg.PID())
@@ -66,10 +73,11 @@ func (c *conn) Begin(write bool) error {
 	if write {
 		c.begins = beginWrite
 	}
-	if c.pg.IsClosed() {
-		return c.connect(context.Background())
+	if !c.pg.IsClosed() && c.losses == c.d.losses.Load() {
+		return nil
 	}
-	return nil
+	_ = c.d.leave(c.pg) // another one was lost: this one may be, too
+	return c.known(c.connect(context.Background()))
 }
 
 // Commit does not wait for the end of a transaction that has only read.
@@ -82,13 +90,16 @@ func (c *conn) Commit() error {
 	case !c.write:
 		c.send(commit)
 		c.open = false
-		return c.p.Sync()
+		return c.known(c.p.Sync())
 	case c.changed:
 		c.send(commitTold)
 	default:
 		c.send(commit)
 	}
 	tag, err := c.settle()
+	if err = c.known(err); errors.Is(err, keyspace.ErrLost) && c.changed {
+		return fmt.Errorf("%w: %w", keyspace.ErrInDoubt, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -119,7 +130,7 @@ func (c *conn) drop() error {
 		return nil
 	}
 	err := c.p.Close()
-	c.p, c.owed = nil, 0
+	c.p, c.owed = nil, c.owed[:0]
 	return err
 }
 
@@ -128,7 +139,7 @@ func (c *conn) send(texts []string) {
 	c.start()
 	for _, text := range texts {
 		c.p.SendQueryStatement(c.own[text], nil, nil, nil)
-		c.owed++
+		c.owed = append(c.owed, nil)
 	}
 }
 
@@ -155,22 +166,48 @@ func (c *conn) finish(err error) error {
 	if e := c.p.Close(); err == nil {
 		err = e
 	}
-	c.p, c.owed = nil, 0
+	c.p = nil
+	clear(c.owed)
+	c.owed = c.owed[:0]
 	return err
 }
 
 // pay reads the results that nobody has read yet.
 func (c *conn) pay() (tag pgconn.CommandTag, err error) {
-	for ; c.owed > 0; c.owed-- {
-		r, err := result(c.p)
-		if err != nil {
-			return tag, err
-		}
-		if tag, err = r.Close(); err != nil {
+	for _, visit := range c.owed {
+		if tag, err = read(c.p, 0, visit); err != nil {
 			return tag, err
 		}
 	}
+	c.owed = c.owed[:0]
 	return tag, nil
+}
+
+// read reads a result.
+func read(p *pgconn.Pipeline, run int, visit visitor) (tag pgconn.CommandTag, err error) {
+	r, err := result(p)
+	if err != nil {
+		return tag, err
+	}
+	for r.NextRow() {
+		if visit != nil && err == nil {
+			err = visit(run, row(r.Values()))
+		}
+	}
+	tag, e := r.Close()
+	if err == nil {
+		err = e
+	}
+	return tag, err
+}
+
+// Settle implements sqlstore.Conn.
+func (c *conn) Settle() error {
+	if len(c.owed) == 0 {
+		return nil
+	}
+	_, err := c.settle()
+	return c.known(err)
 }
 
 // result is the next one.
@@ -237,23 +274,11 @@ const (
 
 // Run implements sqlstore.Conn.
 func (c *conn) Run(q *sqlstore.Query, args []sqlstore.Value, visit func(run int, r sqlstore.Row) error) (changed int64, err error) {
-	begins, seen := c.begins, false
-	told := visit
-	if visit != nil && begins != nil {
-		told = func(run int, r sqlstore.Row) error { seen = true; return visit(run, r) }
-	}
-	changed, err = c.run(q, args, told)
-	if err != nil && begins != nil && !seen && c.pg.IsClosed() {
-		// The connection was lost while nobody used it: nothing has happened yet.
-		if err = c.connect(context.Background()); err == nil {
-			c.begins = begins
-			changed, err = c.run(q, args, visit)
-		}
-	}
-	return changed, err
+	changed, err = c.run(q, args, visit)
+	return changed, c.known(err)
 }
 
-func (c *conn) run(q *sqlstore.Query, args []sqlstore.Value, visit func(run int, r sqlstore.Row) error) (changed int64, err error) {
+func (c *conn) run(q *sqlstore.Query, args []sqlstore.Value, visit visitor) (changed int64, err error) {
 	s, err := c.statement(q)
 	if err != nil {
 		return 0, err
@@ -270,9 +295,10 @@ func (c *conn) run(q *sqlstore.Query, args []sqlstore.Value, visit func(run int,
 			_, err = c.pay()
 		}
 		for ; from < to && err == nil; from++ {
-			var n int64
-			n, err = read(c.p, from, visit)
-			changed += n
+			var tag pgconn.CommandTag
+			if tag, err = read(c.p, from, visit); visit == nil {
+				changed += tag.RowsAffected()
+			}
 		}
 	}
 	c.changed = c.changed || visit == nil && changed > 0
@@ -297,22 +323,33 @@ func (c *conn) sendSome(s *pgconn.StatementDescription, params int, args []sqlst
 }
 
 // Later implements sqlstore.Conn.
-func (c *conn) Later(q *sqlstore.Query, args []sqlstore.Value) error {
+func (c *conn) Later(q *sqlstore.Query, args []sqlstore.Value, visit func(run int, r sqlstore.Row) error) error {
+	return c.known(c.later(q, args, visit))
+}
+
+func (c *conn) later(q *sqlstore.Query, args []sqlstore.Value, visit visitor) error {
 	s, err := c.statement(q)
 	if err != nil {
 		return err
 	}
 	c.begin()
 	c.start()
-	c.changed = true
+	c.changed = c.changed || visit == nil
 	runs := 1
 	if q.Params > 0 {
 		runs = len(args) / q.Params
 	}
 	for from := 0; from < runs; {
 		to := c.sendSome(s, q.Params, args, from, runs)
-		c.owed += to - from
-		if from = to; from == runs && c.owed < mostOwed {
+		for ; from < to; from++ {
+			run := from
+			if visit == nil {
+				c.owed = append(c.owed, nil)
+			} else {
+				c.owed = append(c.owed, func(_ int, r sqlstore.Row) error { return visit(run, r) })
+			}
+		}
+		if from == runs && len(c.owed) < mostOwed {
 			break
 		}
 		if _, err := c.settle(); err != nil {
@@ -321,27 +358,6 @@ func (c *conn) Later(q *sqlstore.Query, args []sqlstore.Value) error {
 		c.start()
 	}
 	return nil
-}
-
-// read reads a result and returns how many rows were written.
-func read(p *pgconn.Pipeline, run int, visit func(run int, r sqlstore.Row) error) (changed int64, err error) {
-	r, err := result(p)
-	if err != nil {
-		return 0, err
-	}
-	for r.NextRow() {
-		if visit != nil && err == nil {
-			err = visit(run, row(r.Values()))
-		}
-	}
-	tag, e := r.Close()
-	if err == nil {
-		err = e
-	}
-	if visit == nil {
-		changed = tag.RowsAffected()
-	}
-	return changed, err
 }
 
 // binaryFormat says that all values are in their binary format.

@@ -76,6 +76,7 @@ func parse(u *url.URL) (conn string, o Options, err error) {
 type driver struct {
 	config  *pgconn.Config
 	version atomic.Int64  // grows with each look
+	losses  atomic.Int64  // grows with each connection that is found lost
 	writer  atomic.Uint32 // the server's process for the connection that writes
 }
 

@@ -219,10 +219,13 @@ func (c *conn) Run(q *sqlstore.Query, args []sqlstore.Value, visit func(run int,
 }
 
 // Later implements sqlstore.Conn. There is nobody far away to wait for.
-func (c *conn) Later(q *sqlstore.Query, args []sqlstore.Value) error {
-	_, err := c.Run(q, args, nil)
+func (c *conn) Later(q *sqlstore.Query, args []sqlstore.Value, visit func(run int, r sqlstore.Row) error) error {
+	_, err := c.Run(q, args, visit)
 	return err
 }
+
+// Settle implements sqlstore.Conn.
+func (c *conn) Settle() error { return nil }
 
 func bind(s *sqlite.Stmt, i int, v *sqlstore.Value) {
 	switch v.Kind {

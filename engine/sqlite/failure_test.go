@@ -340,11 +340,11 @@ func (c *faultyConn) Run(q *sqlstore.Query, args []sqlstore.Value, visit func(ru
 	return c.Conn.Run(q, args, visit)
 }
 
-func (c *faultyConn) Later(q *sqlstore.Query, args []sqlstore.Value) error {
+func (c *faultyConn) Later(q *sqlstore.Query, args []sqlstore.Value, visit func(run int, r sqlstore.Row) error) error {
 	if err := c.f.at("later"); err != nil {
 		return err
 	}
-	return c.Conn.Later(q, args)
+	return c.Conn.Later(q, args, visit)
 }
 
 // openFaulty opens an engine on a database that may fail.

@@ -28,9 +28,11 @@ type Conn interface {
 	// told of each row, and of which run it is, and must not use the connection; it is nil where there are none. changed is how
 	// many rows were written.
 	Run(q *Query, args []Value, visit func(run int, r Row) error) (changed int64, err error)
-	// Later is Run for a statement that writes, of which nobody wants to know more: it is run before the next Run or Commit is, and
-	// its error may be theirs. The arguments are borrowed until it returns all the same.
-	Later(q *Query, args []Value) error
+	// Later is Run for a statement that nobody has to wait for: it is run before the next Run or Commit is, and its error may be
+	// theirs. The arguments are borrowed until it returns all the same.
+	Later(q *Query, args []Value, visit func(run int, r Row) error) error
+	// Settle runs what is to be run later.
+	Settle() error
 	// Version is a number that is another one when another connection has committed something; in a transaction, before it began.
 	Version() (int64, error)
 	// Script runs statements without parameters, separated by semicolons.

@@ -66,21 +66,36 @@ const (
 
 // some visits n random elements of a collection of size elements, which may repeat.
 func (t *tx) some(k *kind, collection, size int64, n int, f func(r Row)) error {
-	for range n {
-		from, skip := int64(math.MinInt64), int64(0)
-		if size <= countable {
-			skip = t.random(size)
-		} else {
-			from, skip = int64(t.random(math.MaxInt64))<<1, t.random(apart)
+	for n > 0 {
+		t.args = t.args[:0]
+		now := min(n, 1000)
+		for range now {
+			from, skip := int64(math.MinInt64), int64(0)
+			if size <= countable {
+				skip = t.random(size)
+			} else {
+				from, skip = int64(t.random(math.MaxInt64))<<1, t.random(apart)
+			}
+			t.args = append(k.now(append(t.args, integer(collection), integer(from)), t), integer(1), integer(skip))
 		}
-		got := false
-		for !got {
-			t.args = append(k.now(append(t.args[:0], integer(collection), integer(from)), t), integer(1), integer(skip))
-			if _, err := t.run(k.nth, t.args, func(_ int, r Row) error { got = true; f(r); return nil }); err != nil {
+		got := make([]bool, now)
+		visit := func(i int, r Row) error { got[i] = true; f(r); return nil }
+		if _, err := t.run(k.nth, t.args, visit); err != nil {
+			return err
+		}
+		behind := t.args[:0] // of those behind which there is nothing: from the beginning on
+		for i, ok := range got {
+			if !ok {
+				behind = append(behind, t.args[i*k.nth.Params:][:k.nth.Params]...)
+				behind[len(behind)-k.nth.Params+1] = integer(math.MinInt64)
+			}
+		}
+		if len(behind) > 0 {
+			if _, err := t.run(k.nth, behind, func(_ int, r Row) error { f(r); return nil }); err != nil {
 				return err
 			}
-			from = math.MinInt64 // from the beginning on, if there is nothing behind
 		}
+		n -= now
 	}
 	return nil
 }
@@ -98,7 +113,7 @@ func sample[E any](t *tx, k *kind, collection, size int64, n int, keep func(r Ro
 	if int64(n) < size/4 { // few enough that most are new
 		seen := map[string]bool{}
 		for len(picked) < n {
-			if err := t.some(k, collection, size, 1, func(r Row) {
+			if err := t.some(k, collection, size, n-len(picked), func(r Row) {
 				if name, e := keep(r); !seen[name] {
 					seen[name] = true
 					picked = append(picked, e)

@@ -59,26 +59,32 @@ func (s *Store) Share(p keyspace.Peer) {
 	}
 }
 
-// heed reads what others want to hear of, if that may be something else than before.
-func (t *tx) heed() error {
+// heed reads what others want to hear of, if that may be something else than before, and then calls read: in one round trip, where
+// there is one.
+func (t *tx) heed(read func() error) error {
 	x := &t.s.exchange
 	if x.peer == nil {
-		return nil
+		return read()
 	}
 	version, err := t.conn.Version()
 	if err != nil {
 		return err
 	}
 	if version == x.version && t.now < x.until {
-		return nil
+		return read()
 	}
 	wanted, until := uint64(0), int64(math.MaxInt64)
-	t.args = append(t.args[:0], integer(x.process), integer(t.now))
-	if _, err := t.run(listeners, t.args, func(_ int, r Row) error {
+	if err := t.conn.Later(listeners, []Value{integer(x.process), integer(t.now)}, func(_ int, r Row) error {
 		wanted |= uint64(r.Int(0))
 		until = min(until, r.Int(1))
 		return nil
 	}); err != nil {
+		return err
+	}
+	if err := read(); err != nil {
+		return err
+	}
+	if err := t.conn.Settle(); err != nil {
 		return err
 	}
 	if wanted != x.wanted {

@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"sync"
-	"time"
 
 	"github.com/redbud-go/redbud/internal/keyspace"
 )
@@ -12,7 +11,7 @@ import (
 // those before it wrote, and none is told that it is committed before all are.
 type group struct {
 	members int
-	begun   time.Time
+	begun   int64         // milliseconds since 1970
 	done    chan struct{} // closed when it is committed, or has come to nothing; err is set before
 	err     error
 }
@@ -20,15 +19,15 @@ type group struct {
 // A group grows no larger, and takes no new ones when it is older.
 const (
 	mostMembers = 128
-	oldestGroup = 5 * time.Millisecond
+	oldestGroup = 5 // milliseconds
 )
 
 // commit ends the transaction that writes. The turn is given back.
 func (s *Store) commit() error {
 	t, g := s.tx, s.group
-	if !t.alone && s.queue.waiting() && (g == nil || g.members < mostMembers && time.Since(g.begun) < oldestGroup) {
+	if !t.alone && s.queue.waiting() && (g == nil || g.members < mostMembers && t.now-g.begun < oldestGroup) {
 		if g == nil {
-			g = &group{begun: time.Now(), done: make(chan struct{})}
+			g = &group{begun: t.now, done: make(chan struct{})}
 			s.group = g
 		}
 		g.members++

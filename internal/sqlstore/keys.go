@@ -267,6 +267,7 @@ func (t *tx) Clear() error {
 	if err := t.forget(); err != nil {
 		return err
 	}
+	t.s.expects(t.now) // to be swept
 	if err := t.later(clearOrphans, integer(int64(t.db))); err != nil {
 		return err
 	}

@@ -59,7 +59,8 @@ type Store struct {
 	observer              atomic.Pointer[keyspace.Observer]
 	limits                atomic.Pointer[keyspace.Limits]
 	unswept, kept         atomic.Bool
-	free                  sync.Pool // of *tx that read
+	due                   atomic.Int64 // no key that this process has written expires before
+	free                  sync.Pool    // of *tx that read
 	cut                   func() <-chan struct{}
 	now                   func() int64
 	readOnly              bool
@@ -77,6 +78,7 @@ func Open(ctx context.Context, d Driver, o Options) (*Store, error) {
 	}
 	s.rng = rand.New(rand.NewPCG(seed, seed))
 	s.limits.Store(keyspace.DefaultLimits())
+	s.due.Store(math.MaxInt64)
 	var err error
 	if s.writer, err = d.Open(ctx, true); err != nil {
 		return nil, err
@@ -190,30 +192,29 @@ func (s *Store) beginWrite(a keyspace.Access, keys []watchKey) (keyspace.Tx, err
 	if s.group != nil && a.Alone {
 		_ = s.end() // those who are in it are told
 	}
-	begins := s.group == nil
-	if begins {
-		if err := s.writer.Begin(true); err != nil {
-			s.serial = serial{} // the database may be another one than that which has given the numbers away
-			s.turn <- struct{}{}
+	t := s.tx
+	t.alone = a.Alone
+	t.start(a)
+	keys = s.queue.take(keys)
+	if s.group != nil {
+		if err := t.fetch(keys); err != nil {
+			t.wrote = true // in vain, for the others too
+			t.Rollback()
 			return nil, err
 		}
+		return t, nil
 	}
-	s.tx.conn, s.tx.alone = s.writer, a.Alone
-	s.tx.start(a)
-	if begins { // nobody else writes from here on
-		if err := s.tx.heed(); err != nil {
-			s.tx.Rollback()
-			return nil, err
-		}
+	err := s.writer.Begin(true)
+	if err == nil { // nobody else writes from here on
+		t.conn = s.writer
+		err = t.heed(func() error { return t.fetch(keys) })
 	}
-	if s.dialect.remote {
-		if err := s.tx.fetch(s.queue.take(keys)); err != nil {
-			s.tx.wrote = true // in vain, for the others too
-			s.tx.Rollback()
-			return nil, err
-		}
+	if err != nil {
+		s.serial = serial{} // the database may be another one than that which has given the numbers away
+		t.Rollback()
+		return nil, err
 	}
-	return s.tx, nil
+	return t, nil
 }
 
 // NeedKeys implements keyspace.KeyNeeder.
@@ -310,26 +311,40 @@ func (t *tx) number() (int64, error) {
 
 // How expired keys, and what is left of collections, are swept.
 const (
-	sweepEvery = 100 * time.Millisecond
-	sweepBatch = 64 // keys, a thousand fields and a thousand elements of collections, while others wait
-	sweepMost  = 64 // batches in a row
+	sweepEvery = 100 * time.Millisecond // if there may be something
+	sweepIdle  = 10                     // times that; what other processes leave is not known of
+	sweepBatch = 64                     // keys, a thousand fields and a thousand elements of collections, while others wait
+	sweepMost  = 64                     // batches in a row
 )
 
 // sweep removes what has expired and what nobody names any more, in small steps, until the store is closed.
 func (s *Store) sweep() {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
-	for {
+	for idle := 0; ; idle++ {
 		select {
 		case <-s.stop:
 			return
 		case <-tick.C:
 		}
+		if due := s.due.Load(); due <= s.now() {
+			s.due.CompareAndSwap(due, math.MaxInt64)
+		} else if idle < sweepIdle {
+			continue
+		}
+		idle = 0
 		if !s.littered() {
 			continue
 		}
 		for batch := 0; batch < sweepMost && s.sweepSome(); batch++ {
 		}
+		s.expects(s.now()) // what was not swept now
+	}
+}
+
+// expects notes that something is to be swept at a time, in milliseconds since 1970.
+func (s *Store) expects(at int64) {
+	for due := s.due.Load(); at < due && !s.due.CompareAndSwap(due, at); due = s.due.Load() {
 	}
 }
 

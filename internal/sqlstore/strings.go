@@ -117,6 +117,7 @@ func (t *tx) put(key, value []byte, at int64) error {
 		if at == keyspace.KeepTTL {
 			n, err = t.exec(stringKeep, blob(value), integer(version), integer(int64(t.db)), blob(key), integer(t.now))
 		} else {
+			t.expects(at)
 			n, err = t.exec(stringPut, blob(value), integer(version), expiry(at), integer(int64(t.db)), blob(key), integer(t.now))
 		}
 		if err != nil {

@@ -173,7 +173,7 @@ func (t *tx) later(q *Query, args ...Value) error {
 
 func (t *tx) runLater(q *Query, args []Value) error {
 	t.wrote = true
-	return t.conn.Later(q, t.s.dialect.shorten(q, args))
+	return t.conn.Later(q, t.s.dialect.shorten(q, args), nil)
 }
 
 var (
@@ -351,6 +351,10 @@ func (t *tx) mark(m *meta, d dirt) {
 
 // flush writes the rows that are not written yet.
 func (t *tx) flush() error {
+	for _, m := range t.dirty {
+		t.expects(m.expire)
+		t.expects(m.next)
+	}
 	for _, w := range [...]struct {
 		q     *Query
 		takes func(m *meta) bool
@@ -392,6 +396,13 @@ func (t *tx) flush() error {
 	return nil
 }
 
+// expects notes when something expires, unless it never does.
+func (t *tx) expects(at int64) {
+	if at != keyspace.Never {
+		t.s.expects(at)
+	}
+}
+
 // blob is the value of a string, or none.
 func (m *meta) blob() Value {
 	if m.typ != keyspace.String {
@@ -430,6 +441,7 @@ func (t *tx) drop(m *meta) error {
 		}
 		return nil
 	}
+	t.s.expects(t.now) // to be swept
 	return t.later(orphan, integer(m.collection), integer(int64(m.typ)))
 }
 

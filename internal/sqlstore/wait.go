@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/redbud-go/redbud/internal/keyspace"
@@ -36,12 +37,19 @@ func (w *waiter) end(err error) {
 // Wait implements keyspace.Store. Whoever writes a key serves those who wait for it before its transaction ends.
 func (s *Store) Wait(ctx context.Context, a keyspace.Access, try func(keyspace.Tx) (bool, error)) error {
 	a.Write, a.Alone = true, true // whoever waits holds up nobody
-	for {
-		if err := s.wait(ctx, a, try); err != errUndone {
+	for tries := 1; ; tries++ {
+		switch err := s.wait(ctx, a, try); {
+		case err == errUndone:
+		case errors.Is(err, keyspace.ErrConflict) && tries < mostTries:
+		case errors.Is(err, keyspace.ErrLost) && tries == 1: // while nobody used it
+		default:
 			return err
 		}
 	}
 }
+
+// mostTries is how often a call that waits begins again after a conflict.
+const mostTries = 100
 
 func (s *Store) wait(ctx context.Context, a keyspace.Access, try func(keyspace.Tx) (bool, error)) error {
 	t, err := s.Begin(ctx, a)
