@@ -106,11 +106,14 @@ func sample[E any](t *tx, k *kind, collection, size int64, n int, keep func(r Ro
 	if size == 0 {
 		return nil
 	}
-	if n < 0 {
-		return t.some(k, collection, size, -n, func(r Row) { _, e := keep(r); f(e) })
+	repeat := n < 0
+	n = max(n, -n)
+	few := int64(n) < size/4 // few enough that most are new, and that it is quicker to look for each
+	if repeat && few {
+		return t.some(k, collection, size, n, func(r Row) { _, e := keep(r); f(e) })
 	}
 	var picked []E
-	if int64(n) < size/4 { // few enough that most are new
+	if few {
 		seen := map[string]bool{}
 		for len(picked) < n {
 			if err := t.some(k, collection, size, n-len(picked), func(r Row) {
@@ -130,6 +133,12 @@ func sample[E any](t *tx, k *kind, collection, size int64, n int, keep func(r Ro
 			return nil
 		}); err != nil {
 			return err
+		}
+		if repeat {
+			for range n {
+				f(picked[t.random(int64(len(picked)))])
+			}
+			return nil
 		}
 		for i := range picked { // Fisher and Yates
 			j := i + int(t.random(int64(len(picked)-i)))
