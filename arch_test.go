@@ -25,6 +25,7 @@ var allowed = map[string][]string{
 	"server":                      {"internal/engine", "internal/resp", "internal/command", "internal/acl"},
 	"engine/memory":               {"internal/memstore", "internal/command", "internal/engine", "internal/keyspace", "internal/resp"},
 	"engine/redis":                {"internal/engine", "internal/resp", "internal/command"},
+	"engine/mysql":                {"internal/sqlstore", "internal/command", "internal/engine", "internal/keyspace", "internal/resp"},
 	"engine/postgres":             {"internal/sqlstore", "internal/command", "internal/engine", "internal/keyspace", "internal/resp"},
 	"engine/sqlite":               {"internal/sqlstore", "internal/command", "internal/engine", "internal/keyspace", "internal/resp"},
 	"internal/memstore":           {"internal/keyspace", "internal/resp"}, // resp: how Redis spells numbers
@@ -47,7 +48,7 @@ var allowed = map[string][]string{
 }
 
 // allowedInTests is what the tests of any package may use besides.
-var allowedInTests = []string{"server", "internal/testenv", "internal/memstore", "internal/engine/enginetest", "internal/keyspace/storetest", "engine/memory", "engine/redis", "engine/sqlite", "engine/postgres"}
+var allowedInTests = []string{"server", "internal/testenv", "internal/memstore", "internal/engine/enginetest", "internal/keyspace/storetest", "engine/memory", "engine/redis", "engine/sqlite", "engine/postgres", "engine/mysql"}
 
 // forbidden are the names that say nothing about what is in a package.
 var forbidden = []string{"util", "utils", "common", "types", "core", "pkg", "helpers"}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	_ "github.com/redbud-go/redbud/engine/memory"
+	_ "github.com/redbud-go/redbud/engine/mysql"
 	_ "github.com/redbud-go/redbud/engine/postgres"
 	_ "github.com/redbud-go/redbud/engine/redis"
 	_ "github.com/redbud-go/redbud/engine/sqlite"

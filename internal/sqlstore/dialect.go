@@ -11,14 +11,19 @@ import (
 
 // Dialect is how the SQL of one database differs from what statements are written in, which is SQLite's but for what stands in
 // brackets, since not all databases index long names: {name} is what an index has of a column with names, and {?} that of a
-// parameter; [name] and [?] are what an index of their order has of it besides, with a comma, or nothing.
+// parameter; [name], [name DESC] and [?] are by what members come in the order of their bytes.
+//
+// Where a statement is written for a database alone, its parameters may have numbers, from 1 on: ?3 or {?3} is the third argument,
+// as often as it is needed.
 type Dialect struct {
 	schema string
-	short  string                        // the function whose results stand in indexes of names; empty: names do
-	start  string                        // the same in those of the order of names
-	param  func(i int) string            // a parameter, from 1 on
-	own    func(q *Query) (string, bool) // statements that the database wants written in another way
-	remote bool                          // several statements are one round trip, if nobody waits for each
+	short  func(column string) string       // what indexes have of names; nil: names
+	order  func(column, desc string) string // by what members are ordered; nil: by themselves
+	param  func(i int) string               // a parameter, from 1 on; nil: a question mark
+	own    func(q *Query) string            // a statement that the database wants written in another way; empty: as it is
+	placed bool                             // connections put arguments in place, by Params
+	rough  bool                             // the order is right as far as the beginning of members tells; see zsetrough.go
+	remote bool                             // several statements are one round trip, if nobody waits for each
 }
 
 //go:embed schema/sqlite.sql
@@ -27,56 +32,95 @@ var schemaSQLite string
 //go:embed schema/postgres.sql
 var schemaPostgres string
 
+//go:embed schema/mysql.sql
+var schemaMySQL string
+
 // The dialects.
 var (
 	SQLite     = &Dialect{schema: schemaSQLite}
 	PostgreSQL = &Dialect{
 		schema: schemaPostgres,
-		short:  "redbud_short",
-		start:  "redbud_start",
+		short:  func(column string) string { return "redbud_short(" + column + ")" },
+		order:  func(column, desc string) string { return "redbud_start(" + column + ")" + desc + ", " + column + desc },
 		param:  func(i int) string { return "$" + strconv.Itoa(i) },
-		own:    func(q *Query) (string, bool) { return q.postgres, q.postgres != "" },
+		own:    func(q *Query) string { return q.postgres },
+		remote: true,
+	}
+	MySQL = &Dialect{
+		schema: schemaMySQL,
+		short:  func(column string) string { return column + "_short" },
+		order:  func(column, desc string) string { return column + "_short" + desc },
+		own:    func(q *Query) string { return q.mysql },
+		placed: true,
+		rough:  true,
 		remote: true,
 	}
 )
 
 // bracket is anything that a dialect replaces.
-var bracket = regexp.MustCompile(`\{\?\}|\{[a-z_.]+\}|\[\?\]|\[[a-z_.]+( DESC)?\]|\?`)
+var bracket = regexp.MustCompile(`\{\?\d*\}|\{[a-z_.]+\}|\[\?\]|\[[a-z_.]+( DESC)?\]|\?\d*`)
+
+// written is a statement before anything in it is replaced.
+func (d *Dialect) written(q *Query) string {
+	if d.own != nil {
+		if own := d.own(q); own != "" {
+			return own
+		}
+	}
+	return q.text
+}
 
 // Text is a statement as the database takes it.
 func (d *Dialect) Text(q *Query) string {
-	text := q.text
-	if d.own != nil {
-		if own, ok := d.own(q); ok {
-			text = own
-		}
-	}
 	n := 0
-	param := func(i int) string {
+	param := func() string {
+		n++
 		if d.param == nil {
 			return "?"
 		}
-		return d.param(i)
+		return d.param(n)
 	}
-	return bracket.ReplaceAllStringFunc(text, func(found string) string {
-		inner, desc := strings.CutSuffix(found[1:max(len(found)-1, 1)], " DESC")
+	return bracket.ReplaceAllStringFunc(d.written(q), func(found string) string {
+		inner := found[1:max(len(found)-1, 1)]
+		column, _ := strings.CutSuffix(inner, " DESC")
+		desc := inner[len(column):]
 		switch {
-		case found == "?" || found == "{?}":
-			n++
-			return param(n)
-		case found[0] == '{' && d.short == "":
-			return inner
-		case found[0] == '{':
-			return d.short + "(" + inner + ")"
-		case d.start == "":
-			return ""
-		case inner == "?":
-			return d.start + "(" + param(n+1) + "), "
-		case desc:
-			return d.start + "(" + inner + ") DESC, "
+		case found[0] == '?', found[:2] == "{?":
+			return param()
+		case found == "[?]":
+			if column = param(); d.order != nil {
+				return d.order(column, "")
+			}
+			return column
+		case found[0] == '[' && d.order != nil:
+			return d.order(column, desc)
+		case found[0] == '{' && d.short != nil:
+			return d.short(column)
 		}
-		return d.start + "(" + inner + "), "
+		return inner
 	})
+}
+
+// Param is what stands for a question mark of Text.
+type Param struct {
+	Arg   int  // which argument, from 0
+	Short bool // what indexes have of it
+}
+
+// Params are the parameters of a statement in the order in which Text has them.
+func (d *Dialect) Params(q *Query) (all []Param) {
+	for _, found := range bracket.FindAllString(d.written(q), -1) {
+		at := strings.IndexByte(found, '?')
+		if at < 0 {
+			continue
+		}
+		p := Param{Arg: len(all), Short: at > 0}
+		if n, err := strconv.Atoi(strings.Trim(found, "{[?]}")); err == nil {
+			p.Arg = n - 1
+		}
+		all = append(all, p)
+	}
+	return all
 }
 
 // Indexes of names take up to longestName bytes; of a longer one they have the beginning and a hash, shortName bytes in all, which no
@@ -89,7 +133,7 @@ const (
 
 // shorten makes of arguments what indexes have of the names among them. It copies them where that is another thing.
 func (d *Dialect) shorten(q *Query, args []Value) []Value {
-	if d.short == "" || len(q.names) == 0 {
+	if d.short == nil || d.placed || len(q.names) == 0 {
 		return args
 	}
 	copied := false
@@ -101,13 +145,17 @@ func (d *Dialect) shorten(q *Query, args []Value) []Value {
 			if !copied {
 				args, copied = slices.Clone(args), true
 			}
-			args[from+i].Bytes = shortened(args[from+i].Bytes)
+			args[from+i].Bytes = Short(args[from+i].Bytes)
 		}
 	}
 	return args
 }
 
-func shortened(name []byte) []byte {
+// Short is what indexes have of a name: the name itself, unless it is too long.
+func Short(name []byte) []byte {
+	if len(name) <= longestName {
+		return name
+	}
 	hash := sha256.Sum256(name)
 	return append(append(make([]byte, 0, shortName), name[:nameStart]...), hash[:]...)
 }

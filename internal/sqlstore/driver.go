@@ -2,6 +2,8 @@ package sqlstore
 
 import (
 	"context"
+	"errors"
+	"slices"
 )
 
 // Driver opens connections to one database. Errors of the connections that have a meaning for a store are wrapped in it: keyspace.ErrLost
@@ -39,6 +41,16 @@ type Conn interface {
 	Script(text string) error
 	Close() error
 }
+
+// Locker is implemented by connections whose database commits at once what makes tables, so that a transaction keeps nobody else from
+// it. Their scripts can be run again where they were cut off.
+type Locker interface {
+	// Lock keeps all others from making tables until unlock.
+	Lock() (unlock func(), err error)
+}
+
+// ErrTooLarge is an error of statements whose arguments are more than the database takes at once.
+var ErrTooLarge = errors.New("larger than the database takes")
 
 // Row is a row of a result. Columns count from 0.
 type Row interface {
@@ -101,6 +113,7 @@ type Query struct {
 
 	text     string // see Dialect
 	postgres string // empty: the same
+	mysql    string // empty: the same
 	names    []int  // the parameters in braces, from 0
 }
 
@@ -111,7 +124,7 @@ var queries []*Query
 func query(text string) *Query {
 	q := &Query{ID: len(queries), text: text}
 	for i := range len(text) {
-		if text[i] != '?' || i > 0 && text[i-1] == '[' {
+		if text[i] != '?' {
 			continue
 		}
 		if i > 0 && text[i-1] == '{' {
@@ -129,5 +142,14 @@ func (q *Query) onPostgres(text string) *Query {
 	return q
 }
 
+// onMySQL says how a statement is written for MySQL and MariaDB.
+func (q *Query) onMySQL(text string) *Query {
+	q.mysql = text
+	return q
+}
+
 // Queries is how many statements there are.
 func Queries() int { return len(queries) }
+
+// All are all statements, in the order of their ID.
+func All() []*Query { return slices.Clone(queries) }

@@ -8,8 +8,9 @@ import (
 const liveField = ` AND (expire_at IS NULL OR expire_at > ?)`
 
 var (
-	hashGet    = query(`SELECT value FROM redbud_hash WHERE collection = ? AND hash = ? AND {field} = {?}` + liveField)
-	hashAdd    = query(`INSERT INTO redbud_hash (value, expire_at, collection, hash, field) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`)
+	hashGet = query(`SELECT value FROM redbud_hash WHERE collection = ? AND hash = ? AND {field} = {?}` + liveField)
+	hashAdd = query(`INSERT INTO redbud_hash (value, expire_at, collection, hash, field) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`).
+		onMySQL(`INSERT IGNORE INTO redbud_hash (value, expire_at, collection, hash, field, field_short) VALUES (?1, ?2, ?3, ?4, ?5, {?5})`)
 	hashSet    = query(`UPDATE redbud_hash SET value = ?, expire_at = ? WHERE collection = ? AND hash = ? AND {field} = {?}`)
 	hashKeep   = query(`UPDATE redbud_hash SET value = ?, expire_at = coalesce(?, expire_at) WHERE collection = ? AND hash = ? AND {field} = {?}`)
 	hashRemove = query(`DELETE FROM redbud_hash WHERE collection = ? AND hash = ? AND {field} = {?}`)

@@ -17,7 +17,8 @@ var (
 	hashNext    = query(`SELECT min(expire_at) FROM redbud_hash WHERE collection = ? AND expire_at IS NOT NULL`)
 	// The fields that expired first: the two must agree on which they are.
 	hashDue   = query(`SELECT field FROM redbud_hash WHERE collection = ? AND expire_at <= ? ORDER BY expire_at, hash, {field} LIMIT ?`)
-	hashPurge = query(`DELETE FROM redbud_hash WHERE (collection, hash, {field}) IN (SELECT collection, hash, {field} FROM redbud_hash WHERE collection = ? AND expire_at <= ? ORDER BY expire_at, hash, {field} LIMIT ?)`)
+	hashPurge = query(`DELETE FROM redbud_hash WHERE (collection, hash, {field}) IN (SELECT collection, hash, {field} FROM redbud_hash WHERE collection = ? AND expire_at <= ? ORDER BY expire_at, hash, {field} LIMIT ?)`).
+			onMySQL(`DELETE FROM redbud_hash WHERE collection = ? AND expire_at <= ? ORDER BY expire_at, hash, {field} LIMIT ?`)
 )
 
 // soon notes that fields are to expire at a time, or Never.

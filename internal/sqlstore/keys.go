@@ -67,9 +67,12 @@ func (t *tx) Expire(key []byte, at int64) (bool, error) {
 }
 
 var (
-	keyTake = query(`UPDATE redbud_key SET type = ?, collection = ?, len = ?, version = ?, expire_at = ?, next_at = ?, value = (SELECT value FROM redbud_key WHERE id = ?) WHERE id = ?`)
-	keyName = query(`UPDATE redbud_key SET db = ?, name = ?, version = ? WHERE id = ?`)
-	keyCopy = query(`INSERT INTO redbud_key (id, db, name, type, collection, len, version, expire_at, next_at, value) SELECT ?, ?, ?, type, ?, len, ?, expire_at, next_at, value FROM redbud_key WHERE id = ?`)
+	keyTake = query(`UPDATE redbud_key SET type = ?, collection = ?, len = ?, version = ?, expire_at = ?, next_at = ?, value = (SELECT value FROM redbud_key WHERE id = ?) WHERE id = ?`).
+		onMySQL(`UPDATE redbud_key AS k JOIN redbud_key AS other ON other.id = ?7 SET k.type = ?1, k.collection = ?2, k.len = ?3, k.version = ?4, k.expire_at = ?5, k.next_at = ?6, k.value = other.value WHERE k.id = ?8`)
+	keyName = query(`UPDATE redbud_key SET db = ?, name = ?, version = ? WHERE id = ?`).
+		onMySQL(`UPDATE redbud_key SET db = ?1, name = ?2, name_short = {?2}, version = ?3 WHERE id = ?4`)
+	keyCopy = query(`INSERT INTO redbud_key (id, db, name, type, collection, len, version, expire_at, next_at, value) SELECT ?, ?, ?, type, ?, len, ?, expire_at, next_at, value FROM redbud_key WHERE id = ?`).
+		onMySQL(`INSERT INTO redbud_key (id, db, name, name_short, type, collection, len, version, expire_at, next_at, value) SELECT ?1, ?2, ?3, {?3}, type, ?4, len, ?5, expire_at, next_at, value FROM redbud_key WHERE id = ?6`)
 )
 
 // at is find in a database.

@@ -37,9 +37,11 @@ const version = 1
 
 var (
 	tableMeta = query(`SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'redbud_meta'`).
-			onPostgres(`SELECT count(*) FROM pg_catalog.pg_class WHERE relname = 'redbud_meta' AND relkind = 'r' AND pg_catalog.pg_table_is_visible(oid)`)
+			onPostgres(`SELECT count(*) FROM pg_catalog.pg_class WHERE relname = 'redbud_meta' AND relkind = 'r' AND pg_catalog.pg_table_is_visible(oid)`).
+			onMySQL(`SELECT count(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'redbud_meta'`)
 	getVersion = query(`SELECT value FROM redbud_meta WHERE name = 'version'`)
-	newMeta    = query(`INSERT INTO redbud_meta (name, value) VALUES ('version', ?), ('serial', 0)`)
+	newMeta    = query(`INSERT INTO redbud_meta (name, value) VALUES ('version', ?), ('serial', 0)`).
+			onMySQL(`INSERT INTO redbud_meta (name, value) VALUES ('version', ?), ('serial', 0), ('commits', 0)`)
 	takeSerial = query(`UPDATE redbud_meta SET value = value + ? WHERE name = 'serial'`)
 	getSerial  = query(`SELECT value FROM redbud_meta WHERE name = 'serial'`)
 )
@@ -52,6 +54,13 @@ func migrate(c Conn, d *Dialect, readOnly bool) error {
 		return err
 	case readOnly:
 		return fmt.Errorf("%w, and has no tables yet", keyspace.ErrReadOnly)
+	}
+	if l, ok := c.(Locker); ok {
+		unlock, err := l.Lock()
+		if err != nil {
+			return err
+		}
+		defer unlock()
 	}
 	_, err = within(c, true, func() (int64, error) { return version, create(c, d) })
 	return err
@@ -91,6 +100,7 @@ func schemaOf(c Conn) (is int64, err error) {
 	if _, err := c.Run(tableMeta, nil, read); err != nil || is == 0 {
 		return 0, err
 	}
+	is = 0 // and stays so where a Locker was cut off while it made them
 	if _, err := c.Run(getVersion, nil, read); err != nil {
 		return 0, err
 	}

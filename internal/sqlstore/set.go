@@ -5,8 +5,9 @@ import (
 )
 
 var (
-	setHas    = query(`SELECT 1 FROM redbud_set WHERE collection = ? AND hash = ? AND {member} = {?}`)
-	setAdd    = query(`INSERT INTO redbud_set (collection, hash, member) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`)
+	setHas = query(`SELECT 1 FROM redbud_set WHERE collection = ? AND hash = ? AND {member} = {?}`)
+	setAdd = query(`INSERT INTO redbud_set (collection, hash, member) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`).
+		onMySQL(`INSERT IGNORE INTO redbud_set (collection, hash, member, member_short) VALUES (?1, ?2, ?3, {?3})`)
 	setRemove = query(`DELETE FROM redbud_set WHERE collection = ? AND hash = ? AND {member} = {?}`)
 	setEach   = query(`SELECT member FROM redbud_set WHERE collection = ?`)
 	setKind   = newKind(`member`, `redbud_set`, `member`, ``)

@@ -20,28 +20,32 @@ const (
 )
 
 var (
-	groupEach    = query(groupColumns + ` ORDER BY {g.name}`)
-	groupGet     = query(groupColumns + ` AND {g.name} = {?}`)
-	groupSet     = query(`UPDATE redbud_group SET last_id = ?, entries_read = ? WHERE collection = ? AND {name} = {?}`)
-	groupNew     = query(`INSERT INTO redbud_group (last_id, entries_read, collection, name, pending) VALUES (?, ?, ?, ?, 0)`)
+	groupEach = query(groupColumns + ` ORDER BY {g.name}`)
+	groupGet  = query(groupColumns + ` AND {g.name} = {?}`)
+	groupSet  = query(`UPDATE redbud_group SET last_id = ?, entries_read = ? WHERE collection = ? AND {name} = {?}`)
+	groupNew  = query(`INSERT INTO redbud_group (last_id, entries_read, collection, name, pending) VALUES (?, ?, ?, ?, 0)`).
+			onMySQL(`INSERT INTO redbud_group (last_id, entries_read, collection, name, name_short, pending) VALUES (?1, ?2, ?3, ?4, {?4}, 0)`)
 	groupPending = query(`UPDATE redbud_group SET pending = pending + ? WHERE collection = ? AND {name} = {?}`)
 	groupRemove  = query(`DELETE FROM redbud_group WHERE collection = ? AND {name} = {?}`)
 	groupLeave   = query(`DELETE FROM redbud_consumer WHERE collection = ? AND {group_name} = {?}`)
 	groupForget  = query(`DELETE FROM redbud_pending WHERE collection = ? AND {group_name} = {?}`)
 
-	consumerEach   = query(consumerColumns + ` ORDER BY {c.name}`)
-	consumerGet    = query(consumerColumns + ` AND {c.name} = {?}`)
-	consumerSet    = query(`UPDATE redbud_consumer SET seen_at = ?, active_at = coalesce(?, active_at) WHERE collection = ? AND {group_name} = {?} AND {name} = {?}`)
-	consumerNew    = query(`INSERT INTO redbud_consumer (seen_at, active_at, collection, group_name, name) VALUES (?, ?, ?, ?, ?)`)
+	consumerEach = query(consumerColumns + ` ORDER BY {c.name}`)
+	consumerGet  = query(consumerColumns + ` AND {c.name} = {?}`)
+	consumerSet  = query(`UPDATE redbud_consumer SET seen_at = ?, active_at = coalesce(?, active_at) WHERE collection = ? AND {group_name} = {?} AND {name} = {?}`)
+	consumerNew  = query(`INSERT INTO redbud_consumer (seen_at, active_at, collection, group_name, name) VALUES (?, ?, ?, ?, ?)`).
+			onMySQL(`INSERT INTO redbud_consumer (seen_at, active_at, collection, group_name, group_name_short, name, name_short) VALUES (?1, ?2, ?3, ?4, {?4}, ?5, {?5})`)
 	consumerRemove = query(`DELETE FROM redbud_consumer WHERE collection = ? AND {group_name} = {?} AND {name} = {?}`)
 	consumerForget = query(`DELETE FROM redbud_pending WHERE collection = ? AND {group_name} = {?} AND {consumer} = {?}`)
 
-	pendingAll    = query(pendingColumns + ` AND delivered_at <= ? AND id BETWEEN ? AND ? ORDER BY id LIMIT ?`)
-	pendingOf     = query(pendingColumns + ` AND delivered_at <= ? AND {consumer} = {?} AND id BETWEEN ? AND ? ORDER BY id LIMIT ?`)
-	pendingGet    = query(pendingColumns + ` AND id = ?`)
-	pendingHas    = query(`SELECT id FROM redbud_pending WHERE collection = ? AND {group_name} = {?} AND id = ?`)
-	pendingNew    = query(`INSERT INTO redbud_pending (consumer, delivered_at, deliveries, collection, group_name, id) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`)
-	pendingSet    = query(`UPDATE redbud_pending SET consumer = ?, delivered_at = ?, deliveries = ? WHERE collection = ? AND {group_name} = {?} AND id = ?`)
+	pendingAll = query(pendingColumns + ` AND delivered_at <= ? AND id BETWEEN ? AND ? ORDER BY id LIMIT ?`)
+	pendingOf  = query(pendingColumns + ` AND delivered_at <= ? AND {consumer} = {?} AND id BETWEEN ? AND ? ORDER BY id LIMIT ?`)
+	pendingGet = query(pendingColumns + ` AND id = ?`)
+	pendingHas = query(`SELECT id FROM redbud_pending WHERE collection = ? AND {group_name} = {?} AND id = ?`)
+	pendingNew = query(`INSERT INTO redbud_pending (consumer, delivered_at, deliveries, collection, group_name, id) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`).
+			onMySQL(`INSERT IGNORE INTO redbud_pending (consumer, consumer_short, delivered_at, deliveries, collection, group_name, group_name_short, id) VALUES (?1, {?1}, ?2, ?3, ?4, ?5, {?5}, ?6)`)
+	pendingSet = query(`UPDATE redbud_pending SET consumer = ?, delivered_at = ?, deliveries = ? WHERE collection = ? AND {group_name} = {?} AND id = ?`).
+			onMySQL(`UPDATE redbud_pending SET consumer = ?1, consumer_short = {?1}, delivered_at = ?2, deliveries = ?3 WHERE collection = ?4 AND {group_name} = {?5} AND id = ?6`)
 	pendingRemove = query(`DELETE FROM redbud_pending WHERE collection = ? AND {group_name} = {?} AND id = ?`)
 )
 

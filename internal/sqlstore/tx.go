@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"errors"
+	"regexp"
 
 	"github.com/redbud-go/redbud/internal/keyspace"
 )
@@ -179,7 +180,8 @@ func (t *tx) runLater(q *Query, args []Value) error {
 var (
 	keyFind   = query(`SELECT id, type, collection, len, version, expire_at, next_at FROM redbud_key WHERE db = ? AND {name} = {?}`)
 	keyFetch  = query(`SELECT id, type, collection, len, version, expire_at, next_at, type = 1 AND length(value) <= 8192, CASE WHEN length(value) <= 8192 THEN value END FROM redbud_key WHERE db = ? AND {name} = {?}`)
-	keyInsert = query(`INSERT INTO redbud_key (id, db, name, type, collection, len, version, expire_at, next_at, value) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+	keyInsert = query(`INSERT INTO redbud_key (id, db, name, type, collection, len, version, expire_at, next_at, value) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`).
+			onMySQL(`INSERT INTO redbud_key (id, db, name, name_short, type, collection, len, version, expire_at, next_at, value) VALUES (?1, ?2, ?3, {?3}, ?4, ?5, ?6, ?7, ?8, ?9, ?10)`)
 	keyWrite  = query(`UPDATE redbud_key SET type = ?, collection = ?, len = ?, version = ?, expire_at = ?, next_at = ?, value = ? WHERE id = ?`)
 	keyUpdate = query(`UPDATE redbud_key SET collection = ?, len = ?, version = ?, expire_at = ?, next_at = ? WHERE id = ?`)
 	keyDelete = query(`DELETE FROM redbud_key WHERE id = ?`)
@@ -473,6 +475,32 @@ func perTable(texts ...string) (all []*Query) {
 	return all
 }
 
+// some makes, for each table with the columns that tell its rows apart, a statement that removes rows of a collection, as many as it
+// is told.
+func some(tables ...[2]string) (all []*Query) {
+	for _, t := range tables {
+		from := ` FROM redbud_` + t[0] + ` WHERE collection = ?`
+		all = append(all, query(`DELETE FROM redbud_`+t[0]+` WHERE (`+t[1]+`) IN (SELECT `+t[1]+from+` LIMIT ?)`).onMySQL(`DELETE`+from+` LIMIT ?`))
+	}
+	return all
+}
+
+// withShort are columns of names in the texts of copied.
+var withShort = regexp.MustCompile(`([a-z_]+)\*`)
+
+// copied makes, for each table with its columns besides the number, a statement that copies a collection. A star stands behind columns
+// of names, since MySQL has another column beside each.
+func copied(tables ...[2]string) (all []*Query) {
+	for _, t := range tables {
+		text := func(columns string) string {
+			columns = withShort.ReplaceAllString(t[1], columns)
+			return `INSERT INTO redbud_` + t[0] + ` (collection, ` + columns + `) SELECT ?, ` + columns + ` FROM redbud_` + t[0] + ` WHERE collection = ?`
+		}
+		all = append(all, query(text(`$1`)).onMySQL(text(`$1, ${1}_short`)))
+	}
+	return all
+}
+
 // errEnough ends a walk over rows early.
 var errEnough = errors.New("enough")
 
@@ -480,23 +508,23 @@ var errEnough = errors.New("enough")
 var tables = map[keyspace.Type]table{
 	keyspace.Hash: {
 		perTable(`DELETE FROM redbud_hash WHERE collection = ?`),
-		perTable(`DELETE FROM redbud_hash WHERE (collection, hash, {field}) IN (SELECT collection, hash, {field} FROM redbud_hash WHERE collection = ? LIMIT ?)`),
-		perTable(`INSERT INTO redbud_hash (collection, hash, field, value, expire_at) SELECT ?, hash, field, value, expire_at FROM redbud_hash WHERE collection = ?`),
+		some([2]string{`hash`, `collection, hash, {field}`}),
+		copied([2]string{`hash`, `hash, field*, value, expire_at`}),
 	},
 	keyspace.List: {
 		perTable(`DELETE FROM redbud_list WHERE collection = ?`),
-		perTable(`DELETE FROM redbud_list WHERE (collection, place) IN (SELECT collection, place FROM redbud_list WHERE collection = ? LIMIT ?)`),
-		perTable(`INSERT INTO redbud_list (collection, place, value) SELECT ?, place, value FROM redbud_list WHERE collection = ?`),
+		some([2]string{`list`, `collection, place`}),
+		copied([2]string{`list`, `place, value`}),
 	},
 	keyspace.Set: {
 		perTable(`DELETE FROM redbud_set WHERE collection = ?`),
-		perTable(`DELETE FROM redbud_set WHERE (collection, hash, {member}) IN (SELECT collection, hash, {member} FROM redbud_set WHERE collection = ? LIMIT ?)`),
-		perTable(`INSERT INTO redbud_set (collection, hash, member) SELECT ?, hash, member FROM redbud_set WHERE collection = ?`),
+		some([2]string{`set`, `collection, hash, {member}`}),
+		copied([2]string{`set`, `hash, member*`}),
 	},
 	keyspace.SortedSet: {
 		perTable(`DELETE FROM redbud_zset WHERE collection = ?`),
-		perTable(`DELETE FROM redbud_zset WHERE (collection, hash, {member}) IN (SELECT collection, hash, {member} FROM redbud_zset WHERE collection = ? LIMIT ?)`),
-		perTable(`INSERT INTO redbud_zset (collection, hash, member, score) SELECT ?, hash, member, score FROM redbud_zset WHERE collection = ?`),
+		some([2]string{`zset`, `collection, hash, {member}`}),
+		copied([2]string{`zset`, `hash, member*, score`}),
 	},
 	keyspace.Stream: {
 		perTable(
@@ -506,20 +534,19 @@ var tables = map[keyspace.Type]table{
 			`DELETE FROM redbud_consumer WHERE collection = ?`,
 			`DELETE FROM redbud_pending WHERE collection = ?`,
 		),
-		perTable(
-			`DELETE FROM redbud_stream WHERE collection IN (SELECT collection FROM redbud_stream WHERE collection = ? LIMIT ?)`,
-			// The collection comes last: SQLite looks rows up by all columns then, and by the first alone otherwise.
-			`DELETE FROM redbud_entry WHERE (id, collection) IN (SELECT id, collection FROM redbud_entry WHERE collection = ? LIMIT ?)`,
-			`DELETE FROM redbud_group WHERE ({name}, collection) IN (SELECT {name}, collection FROM redbud_group WHERE collection = ? LIMIT ?)`,
-			`DELETE FROM redbud_consumer WHERE ({name}, {group_name}, collection) IN (SELECT {name}, {group_name}, collection FROM redbud_consumer WHERE collection = ? LIMIT ?)`,
-			`DELETE FROM redbud_pending WHERE (id, {group_name}, collection) IN (SELECT id, {group_name}, collection FROM redbud_pending WHERE collection = ? LIMIT ?)`,
+		some( // The collection comes last: SQLite looks rows up by all columns then, and by the first alone otherwise.
+			[2]string{`stream`, `collection`},
+			[2]string{`entry`, `id, collection`},
+			[2]string{`group`, `{name}, collection`},
+			[2]string{`consumer`, `{name}, {group_name}, collection`},
+			[2]string{`pending`, `id, {group_name}, collection`},
 		),
-		perTable(
-			`INSERT INTO redbud_stream (collection, last_id, deleted_id, added, run, run_entries, run_bytes) SELECT ?, last_id, deleted_id, added, run, run_entries, run_bytes FROM redbud_stream WHERE collection = ?`,
-			`INSERT INTO redbud_entry (collection, id, run, fields) SELECT ?, id, run, fields FROM redbud_entry WHERE collection = ?`,
-			`INSERT INTO redbud_group (collection, name, last_id, entries_read, pending) SELECT ?, name, last_id, entries_read, pending FROM redbud_group WHERE collection = ?`,
-			`INSERT INTO redbud_consumer (collection, group_name, name, seen_at, active_at) SELECT ?, group_name, name, seen_at, active_at FROM redbud_consumer WHERE collection = ?`,
-			`INSERT INTO redbud_pending (collection, group_name, id, consumer, delivered_at, deliveries) SELECT ?, group_name, id, consumer, delivered_at, deliveries FROM redbud_pending WHERE collection = ?`,
+		copied(
+			[2]string{`stream`, `last_id, deleted_id, added, run, run_entries, run_bytes`},
+			[2]string{`entry`, `id, run, fields`},
+			[2]string{`group`, `name*, last_id, entries_read, pending`},
+			[2]string{`consumer`, `group_name*, name*, seen_at, active_at`},
+			[2]string{`pending`, `group_name*, id, consumer*, delivered_at, deliveries`},
 		),
 	},
 }

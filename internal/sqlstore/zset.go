@@ -5,46 +5,77 @@
 package sqlstore
 
 import (
+	"fmt"
 	"math"
+	"strings"
 
 	"github.com/redbud-go/redbud/internal/keyspace"
 )
 
 var (
-	zsetScore  = query(`SELECT score FROM redbud_zset WHERE collection = ? AND hash = ? AND {member} = {?}`)
-	zsetAdd    = query(`INSERT INTO redbud_zset (collection, hash, member, score) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`)
-	zsetChange = query(`INSERT INTO redbud_zset (collection, hash, member, score) VALUES (?, ?, ?, ?) ON CONFLICT (collection, hash, {member}) DO UPDATE SET score = excluded.score WHERE redbud_zset.score <> excluded.score`)
+	zsetScore = query(`SELECT score FROM redbud_zset WHERE collection = ? AND hash = ? AND {member} = {?}`)
+	zsetAdd   = query(`INSERT INTO redbud_zset (collection, hash, member, score) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`).
+			onMySQL(`INSERT IGNORE INTO redbud_zset (collection, hash, member, member_short, score) VALUES (?1, ?2, ?3, {?3}, ?4)`)
+	zsetChange = query(`INSERT INTO redbud_zset (collection, hash, member, score) VALUES (?, ?, ?, ?) ON CONFLICT (collection, hash, {member}) DO UPDATE SET score = excluded.score WHERE redbud_zset.score <> excluded.score`).
+			onMySQL(`UPDATE redbud_zset SET score = ?4 WHERE collection = ?1 AND hash = ?2 AND {member} = {?3} AND score <> ?4`)
 	zsetRemove = query(`DELETE FROM redbud_zset WHERE collection = ? AND hash = ? AND {member} = {?}`)
 	zsetKind   = newKind(`member, score`, `redbud_zset`, `member`, ``)
 )
 
 // The orders of members.
 const (
-	upward   = ` ORDER BY score, [member]member`
-	downward = ` ORDER BY score DESC, [member DESC]member DESC`
+	upward   = ` ORDER BY score, [member]`
+	downward = ` ORDER BY score DESC, [member DESC]`
 )
 
-// selection is the statements for the members under a condition. Those that read are told how many, and after how many others.
+const part = ` LIMIT ? OFFSET ?`
+
+// reading is a statement that reads members with their scores. It is told how many, and after how many others.
+type reading struct {
+	*Query
+	all  *Query // all of them, for zsetrough.go
+	down bool   // which are in descending order
+	back bool   // but come in the opposite one
+}
+
+// selection is the statements for the members under a condition.
 type selection struct {
-	read   [2]*Query // upward, downward
+	read   [2]reading // upward, downward
 	count  *Query
 	remove *Query
 }
 
-func newSelection(condition string) selection {
-	from := ` FROM redbud_zset WHERE collection = ?` + condition
-	const part = ` LIMIT ? OFFSET ?`
+// What MySQL reads where members are short, which an index has all of.
+const (
+	members      = `SELECT member, score`
+	membersShort = `SELECT member_short, score`
+)
+
+// newSelection makes the statements for a condition. MySQL may want it written in another way, with numbers up to a last one.
+func newSelection(condition, mysql string, last int) selection {
+	build := func(what, whatShort, rest string) *Query {
+		const from = ` FROM redbud_zset WHERE collection = ?`
+		q := query(what + from + condition + rest)
+		if mysql == `` {
+			return q.onMySQL(whatShort + from + condition + rest)
+		}
+		rest = strings.Replace(rest, part, fmt.Sprintf(` LIMIT ?%d OFFSET ?%d`, last+1, last+2), 1)
+		return q.onMySQL(whatShort + from + `1` + mysql + rest)
+	}
 	return selection{
-		read:   [2]*Query{query(`SELECT member, score` + from + upward + part), query(`SELECT member, score` + from + downward + part)},
-		count:  query(`SELECT count(*)` + from),
-		remove: query(`DELETE` + from),
+		read: [2]reading{
+			{Query: build(members, membersShort, upward+part), all: build(members, members, upward)},
+			{Query: build(members, membersShort, downward+part), all: build(members, members, downward), down: true},
+		},
+		count:  build(`SELECT count(*)`, `SELECT count(*)`, ``),
+		remove: build(`DELETE`, `DELETE`, ``),
 	}
 }
 
 // zsetByScore is by whether the minimum and the maximum are open.
 var zsetByScore = [2][2]selection{
-	{newSelection(` AND score >= ? AND score <= ?`), newSelection(` AND score >= ? AND score < ?`)},
-	{newSelection(` AND score > ? AND score <= ?`), newSelection(` AND score > ? AND score < ?`)},
+	{newSelection(` AND score >= ? AND score <= ?`, ``, 0), newSelection(` AND score >= ? AND score < ?`, ``, 0)},
+	{newSelection(` AND score > ? AND score <= ?`, ``, 0), newSelection(` AND score > ? AND score < ?`, ``, 0)},
 }
 
 // zsetByLex is by what bound the minimum and the maximum are: none, closed, open.
@@ -56,33 +87,57 @@ var zsetByLex = [3][3]selection{
 
 // newLexSelection compares members with a minimum and a maximum; an empty operator: there is none. A bound is compared twice, once
 // together with the score at that end: this says nothing new, but where all scores are equal it leads the index to the bound.
+//
+// MySQL finds no way through an index by a pair, and what it has of long members there is only as good as their beginning: a bound for
+// that is never open, and an upper one has as many of the highest byte behind the beginning as may be.
 func newLexSelection(low, high string) selection {
-	condition := ``
-	if low != `` {
-		condition += ` AND (score, [member]member) ` + low + ` ((SELECT min(score) FROM redbud_zset WHERE collection = ?), [?]?) AND member ` + low + ` ?`
+	condition, mysql, last := ``, ``, 1
+	add := func(end, op, beyond, bound string) {
+		if op == `` {
+			return
+		}
+		score := `(SELECT ` + end + `(score) FROM redbud_zset WHERE collection = `
+		condition += ` AND (score, [member]) ` + op + ` (` + score + `?), [?]) AND member ` + op + ` ?`
+		collection, name := fmt.Sprint(`?`, last+1), fmt.Sprint(`?`, last+2)
+		last += 3
+		score += collection + `)`
+		mysql += ` AND (score ` + beyond + ` ` + score + ` OR score = ` + score + ` AND member_short ` + beyond + `= ` + strings.ReplaceAll(bound, `name`, name) + `) AND member ` + op + ` ` + fmt.Sprint(`?`, last)
 	}
-	if high != `` {
-		condition += ` AND (score, [member]member) ` + high + ` ((SELECT max(score) FROM redbud_zset WHERE collection = ?), [?]?) AND member ` + high + ` ?`
-	}
-	return newSelection(condition)
+	add(`min`, low, `>`, `left(name, 736)`)
+	add(`max`, high, `<`, `if(length(name) < 736, name, concat(left(name, 736), repeat(x'ff', 32)))`)
+	return newSelection(condition, mysql, last)
 }
 
 // ranking is the statements for ranks that are counted from one end. They are told how many members, and after how many others.
 type ranking struct {
-	read     *Query // in the order from that end
-	readBack *Query // in the opposite order
-	remove   *Query
-	rank     *Query // the score of a member, and how many are before it
+	read      reading // in the order from that end
+	readBack  reading // in the opposite order
+	remove    *Query  // none of them where the order is rough and there is a member that is unsure
+	rank      *Query  // the score of a member, and how many are before it
+	rankExact *Query  // of a member that is unsure
 }
 
 func newRanking(order, back, before string) ranking {
-	from := ` FROM redbud_zset WHERE collection = ?` + order + ` LIMIT ? OFFSET ?`
+	const which = `collection, hash, {member}`
+	from := ` FROM redbud_zset WHERE collection = ?` + order
+	all, down := query(members+from), order == downward
+	rank := `SELECT score, (SELECT count(*) FROM redbud_zset AS b WHERE b.collection = a.collection AND (b.score, [b.member]) ` + before + ` (a.score, [a.member])) ` +
+		`FROM redbud_zset AS a WHERE collection = ? AND hash = ? AND {member} = {?}`
+	// A row that is constant, and those before it in the index, to which MySQL finds no way by a pair.
+	rankMySQL := func(member string) string {
+		return `SELECT a.score, count(b.score) FROM redbud_zset AS a LEFT JOIN redbud_zset AS b ON b.collection = ?1 AND ` +
+			`(b.score ` + before + ` a.score OR b.score = a.score AND b.` + member + ` ` + before + ` a.` + member + `) ` +
+			`WHERE a.collection = ?1 AND a.hash = ?2 AND a.member_short = {?3} GROUP BY a.score`
+	}
 	return ranking{
-		read:     query(`SELECT member, score` + from),
-		readBack: query(`SELECT member, score FROM (SELECT member, score` + from + `) AS part` + back),
-		remove:   query(`DELETE FROM redbud_zset WHERE (collection, hash, {member}) IN (SELECT collection, hash, {member}` + from + `)`),
-		rank: query(`SELECT score, (SELECT count(*) FROM redbud_zset AS b WHERE b.collection = a.collection AND (b.score, [b.member]b.member) ` + before + ` (a.score, [a.member]a.member)) ` +
-			`FROM redbud_zset AS a WHERE collection = ? AND hash = ? AND {member} = {?}`),
+		read: reading{Query: query(members + from + part).onMySQL(membersShort + from + part), all: all, down: down},
+		readBack: reading{Query: query(members + ` FROM (` + members + from + part + `) AS part` + back).
+			onMySQL(membersShort + ` FROM (` + membersShort + from + part + `) AS part` + back), all: all, down: down, back: true},
+		remove: query(`DELETE FROM redbud_zset WHERE (` + which + `) IN (SELECT ` + which + from + part + `)`).
+			onMySQL(`DELETE z FROM redbud_zset AS z JOIN (SELECT ` + which + `, max(length(member_short)) OVER () AS longest FROM (SELECT ` + which + from + part + `) AS part) AS gone ` +
+				`ON longest < 736 AND z.collection = gone.collection AND z.hash = gone.hash AND z.member_short = gone.member_short`),
+		rank:      query(rank).onMySQL(rankMySQL(`member_short`)),
+		rankExact: query(rank).onMySQL(rankMySQL(`member`)),
 	}
 }
 
@@ -170,7 +225,11 @@ func (k *zsetKey) Rank(member []byte, reverse bool) (rank int, score float64, ok
 		return 0, 0, false, nil
 	}
 	args := k.t.named(k.m, [][]byte{member})
-	_, err = k.t.run(zsetRanking[btoi(reverse)].rank, args, func(_ int, r Row) error {
+	q := zsetRanking[btoi(reverse)].rank
+	if k.unsure(member) {
+		q = zsetRanking[btoi(reverse)].rankExact
+	}
+	_, err = k.t.run(q, args, func(_ int, r Row) error {
 		score, rank, ok = r.Float(0), int(r.Int(1)), true
 		return nil
 	})
@@ -230,7 +289,7 @@ func (k *zsetKey) Range(r *keyspace.Range, f func(member []byte, score float64) 
 		return nil
 	}
 	s, args := k.selected(r)
-	return k.visit(s.read[btoi(r.Reverse)], append(args, integer(n), integer(int64(r.Offset))), f)
+	return k.visit(&s.read[btoi(r.Reverse)], append(args, integer(n), integer(int64(r.Offset))), f)
 }
 
 // rangeByRank goes from the nearer end. What it then gets in the opposite order has to be sorted, so it counts twice.
@@ -240,24 +299,32 @@ func (k *zsetKey) rangeByRank(r *keyspace.Range, f func(member []byte, score flo
 		return nil
 	}
 	n, behind := stop-start+1, k.m.len-1-stop
-	q, skip := zsetRanking[btoi(r.Reverse)].read, start
+	q, skip := &zsetRanking[btoi(r.Reverse)].read, start
 	if behind+n < start {
-		q, skip = zsetRanking[btoi(!r.Reverse)].readBack, behind
+		q, skip = &zsetRanking[btoi(!r.Reverse)].readBack, behind
 	}
 	return k.visit(q, append(k.t.args[:0], integer(k.m.collection), integer(n), integer(skip)), f)
 }
 
 // visit runs a statement that reads members with their scores, until f has enough.
-func (k *zsetKey) visit(q *Query, args []Value, f func(member []byte, score float64) bool) error {
+func (k *zsetKey) visit(q *reading, args []Value, f func(member []byte, score float64) bool) error {
 	k.t.args = args
-	_, err := k.t.run(q, args, func(_ int, r Row) error {
+	n := int64(0)
+	_, err := k.t.run(q.Query, args, func(_ int, r Row) error {
+		if k.unsure(r.Bytes(0)) {
+			return errUnsure
+		}
+		n++
 		if !f(r.Bytes(0), r.Float(1)) {
 			return errEnough
 		}
 		return nil
 	})
-	if err == errEnough {
-		err = nil
+	switch err {
+	case errEnough:
+		return nil
+	case errUnsure:
+		return k.visitExactly(q, args, n, f)
 	}
 	return err
 }
@@ -307,8 +374,11 @@ func (k *zsetKey) removeByRank(r *keyspace.Range) (int, error) {
 	if behind < start {
 		end, skip = !r.Reverse, behind
 	}
-	n, err := k.t.exec(zsetRanking[btoi(end)].remove, integer(k.m.collection), integer(n), integer(skip))
-	return k.removed(n, err)
+	gone, err := k.t.exec(zsetRanking[btoi(end)].remove, integer(k.m.collection), integer(n), integer(skip))
+	if err == nil && gone == 0 {
+		return k.removeExactly(&zsetRanking[btoi(end)].read, n, skip)
+	}
+	return k.removed(gone, err)
 }
 
 // removeAll removes the key: a large collection goes at once that way, and is swept later.

@@ -1,0 +1,457 @@
+package mysql
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/redbud-go/redbud/internal/keyspace"
+	"github.com/redbud-go/redbud/internal/sqlstore"
+)
+
+// session is what we use of the driver's connections.
+type session interface {
+	driver.Conn
+	driver.ExecerContext
+	driver.Validator
+}
+
+// conn implements sqlstore.Conn. The server begins a transaction with its first statement; a connection that was lost before is made
+// anew then.
+type conn struct {
+	d     *database
+	write bool
+
+	my        session
+	prepared  [2][]*statement // for one run and for manyRuns, by the ID of the query
+	lock      *statement      // of lockText
+	count     *statement      // of countText
+	mostBytes int64           // of an argument
+	migrating bool            // others are kept off by Lock, since tables are what is made
+	fresh     bool            // nothing was run in this transaction
+	changed   bool            // by this transaction
+	values    []driver.Value
+	row       row
+}
+
+// statement is one that is prepared.
+type statement struct {
+	driver.Stmt
+	params  []sqlstore.Param
+	inserts bool // rows, of which there may be more
+	columns int  // of its rows; 0: not known yet
+}
+
+// What a transaction begins with that writes keeps all others from writing until it ends, in all processes, and counts it.
+const (
+	lockText  = `UPDATE redbud_meta SET value = value + 1 WHERE name = 'commits'`
+	countText = `SELECT value FROM redbud_meta WHERE name = 'commits'`
+)
+
+func (c *conn) connect(ctx context.Context) error {
+	dc, err := c.d.connector.Connect(ctx)
+	if err != nil {
+		return failure(err)
+	}
+	c.my = dc.(session)
+	c.prepared = [2][]*statement{make([]*statement, sqlstore.Queries()), make([]*statement, sqlstore.Queries())}
+	c.lock, c.count = nil, nil
+	level := `SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY`
+	if c.write {
+		level = `SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED`
+	}
+	if err := c.control(level); err != nil {
+		return errors.Join(err, c.Close())
+	}
+	packet, err := c.number(`SELECT @@max_allowed_packet`)
+	if err != nil {
+		return errors.Join(err, c.Close())
+	}
+	c.mostBytes = packet - packetHeader
+	return nil
+}
+
+// packetHeader is what a statement has besides its arguments, or a row besides its values; more than enough.
+const packetHeader = 4 << 10
+
+func (c *conn) Begin(bool) error {
+	c.fresh, c.changed = true, false
+	if !c.my.IsValid() {
+		return c.connect(context.Background())
+	}
+	return nil
+}
+
+// Commit counts nothing where nothing was changed, so that those who wait and look are not told by each other's looks.
+func (c *conn) Commit() error {
+	if c.fresh {
+		return nil
+	}
+	if c.write && !c.changed {
+		return c.control(`ROLLBACK`)
+	}
+	if err := c.control(`COMMIT`); err != nil {
+		return err
+	}
+	if c.write {
+		c.d.own.Add(1)
+	}
+	return nil
+}
+
+func (c *conn) Rollback() error {
+	if c.fresh || !c.my.IsValid() {
+		return nil
+	}
+	c.fresh = true
+	return c.control(`ROLLBACK`)
+}
+
+// control runs a statement without parameters.
+func (c *conn) control(text string) error {
+	_, err := c.my.ExecContext(context.Background(), text, nil)
+	return c.failed(err)
+}
+
+// own prepares a statement of ours in place, unless it is there.
+func (c *conn) own(place **statement, text string) (err error) {
+	if *place == nil {
+		*place, err = c.prepare(text, nil)
+	}
+	return err
+}
+
+// number is the only one in the only row of a statement; 0 if that is NULL.
+func (c *conn) number(text string) (n int64, err error) {
+	s, err := c.prepare(text, nil)
+	if err != nil {
+		return 0, err
+	}
+	err = c.read(s, 0, nil, func(_ int, r sqlstore.Row) error { n = r.Int(0); return nil })
+	return n, errors.Join(err, s.Close())
+}
+
+// Version implements sqlstore.Conn: the commits by others.
+func (c *conn) Version() (int64, error) {
+	if err := c.Begin(false); err != nil {
+		return 0, err
+	}
+	n, err := c.commits()
+	if err != nil && !c.my.IsValid() { // it was lost while nobody used it
+		if err = c.connect(context.Background()); err == nil {
+			n, err = c.commits()
+		}
+	}
+	return n - c.d.own.Load(), err
+}
+
+// commits is how many there were by anybody.
+func (c *conn) commits() (n int64, err error) {
+	if err := c.own(&c.count, countText); err != nil {
+		return 0, err
+	}
+	if err := c.read(c.count, 0, nil, func(_ int, r sqlstore.Row) error { n = r.Int(0); return nil }); err != nil {
+		return 0, err
+	}
+	return n, c.control(`ROLLBACK`)
+}
+
+func (c *conn) Close() error { return c.my.Close() }
+
+// Lock implements sqlstore.Locker.
+func (c *conn) Lock() (unlock func(), err error) {
+	const name = `concat('redbud ', md5(database()))` // such locks are the server's, not the database's
+	got, err := c.number(`SELECT get_lock(` + name + `, 60)`)
+	if err != nil {
+		return nil, err
+	}
+	if got != 1 {
+		return nil, errors.New("another process has been making the tables for a minute")
+	}
+	c.migrating = true
+	return func() {
+		c.migrating = false
+		_ = c.control(`DO release_lock(` + name + `)`) // fails if the connection is lost, and the lock with it
+	}, nil
+}
+
+func (c *conn) Script(text string) error {
+	c.fresh = false
+	for statement := range strings.SplitSeq(text, ";\n") {
+		if err := c.control(statement); err != nil {
+			return fmt.Errorf("%s: %w", statement, err)
+		}
+	}
+	return nil
+}
+
+// prepare prepares a statement for the session.
+func (c *conn) prepare(text string, params []sqlstore.Param) (*statement, error) {
+	s, err := c.my.Prepare(text)
+	if err != nil {
+		return nil, fmt.Errorf("prepare %s: %w", text, c.failed(err))
+	}
+	return &statement{Stmt: s, params: params, inserts: strings.Contains(text, insertValues)}, nil
+}
+
+// manyRuns is how many rows a statement inserts at once that is run at least as often.
+const manyRuns = 64
+
+// statement is a query prepared, for one run or for many.
+func (c *conn) statement(q *sqlstore.Query, many bool) (*statement, error) {
+	place := &c.prepared[0][q.ID]
+	if many {
+		place = &c.prepared[1][q.ID]
+	}
+	if *place != nil {
+		return *place, nil
+	}
+	text, params := sqlstore.MySQL.Text(q), sqlstore.MySQL.Params(q)
+	if many {
+		_, values, _ := strings.Cut(text, insertValues)
+		text += strings.Repeat(", "+values, manyRuns-1)
+	}
+	s, err := c.prepare(text, params)
+	*place = s
+	return s, err
+}
+
+// insertValues stands in statements that may insert many rows, before one.
+const insertValues = " VALUES "
+
+// Run implements sqlstore.Conn.
+func (c *conn) Run(q *sqlstore.Query, args []sqlstore.Value, visit func(run int, r sqlstore.Row) error) (changed int64, err error) {
+	if err := c.fits(args); err != nil {
+		return 0, err
+	}
+	first, seen := c.fresh, false
+	told := visit
+	if first && visit != nil {
+		told = func(run int, r sqlstore.Row) error { seen = true; return visit(run, r) }
+	}
+	changed, err = c.run(q, args, told)
+	if err != nil && first && !seen && !c.my.IsValid() {
+		// The connection was lost while nobody used it: what was run is undone.
+		if err = c.Begin(false); err == nil {
+			changed, err = c.run(q, args, told)
+		}
+	}
+	if visit == nil && changed > 0 {
+		c.changed = true
+	}
+	return changed, err
+}
+
+// Later implements sqlstore.Conn. The protocol has nothing for what nobody waits for.
+func (c *conn) Later(q *sqlstore.Query, args []sqlstore.Value) error {
+	_, err := c.Run(q, args, nil)
+	return err
+}
+
+func (c *conn) run(q *sqlstore.Query, args []sqlstore.Value, visit func(run int, r sqlstore.Row) error) (changed int64, err error) {
+	if err := c.start(); err != nil {
+		return 0, err
+	}
+	runs := 1
+	if q.Params > 0 {
+		runs = len(args) / q.Params
+	}
+	for i := 0; i < runs; {
+		s, err := c.statement(q, false)
+		if err != nil {
+			return changed, err
+		}
+		n := 1
+		if s.inserts && runs-i >= manyRuns && c.small(args[i*q.Params:(i+manyRuns)*q.Params]) {
+			n = manyRuns
+			if s, err = c.statement(q, true); err != nil {
+				return changed, err
+			}
+		}
+		c.values = c.values[:0]
+		for j := i; j < i+n; j++ {
+			c.encode(s.params, args[j*q.Params:])
+		}
+		more, err := c.once(s, i, c.values, visit)
+		changed += more
+		if err != nil {
+			return changed, err
+		}
+		i += n
+	}
+	clear(c.values) // they name memory of the caller
+	return changed, nil
+}
+
+// start begins the transaction, if the next statement is its first.
+func (c *conn) start() (err error) {
+	if !c.fresh || !c.write || c.migrating {
+		c.fresh = false
+		return nil
+	}
+	if err := c.own(&c.lock, lockText); err != nil {
+		return err
+	}
+	_, err = c.once(c.lock, 0, nil, nil)
+	c.fresh = false
+	return err
+}
+
+// once runs a statement once.
+func (c *conn) once(s *statement, run int, values []driver.Value, visit func(run int, r sqlstore.Row) error) (changed int64, err error) {
+	if visit != nil {
+		return 0, c.read(s, run, values, visit)
+	}
+	r, err := s.Exec(values)
+	if err != nil {
+		return 0, c.failed(err)
+	}
+	return r.RowsAffected()
+}
+
+// read visits the rows of a statement.
+func (c *conn) read(s *statement, run int, values []driver.Value, visit func(run int, r sqlstore.Row) error) error {
+	rows, err := s.Query(values)
+	if err != nil {
+		return c.failed(err)
+	}
+	if s.columns == 0 {
+		s.columns = len(rows.Columns())
+	}
+	if cap(c.row) < s.columns {
+		c.row = make(row, s.columns)
+	}
+	r := c.row[:s.columns]
+	for {
+		if err = rows.Next(r); err != nil {
+			break
+		}
+		if err := visit(run, r); err != nil {
+			_ = rows.Close() // what is wrong with the connection shows with the next statement
+			return err
+		}
+	}
+	if err == io.EOF {
+		err = rows.Close()
+	}
+	return c.failed(err)
+}
+
+// encode appends arguments in the order in which a statement takes them.
+func (c *conn) encode(params []sqlstore.Param, args []sqlstore.Value) {
+	for _, p := range params {
+		v := &args[p.Arg]
+		switch {
+		case v.Kind == sqlstore.KindNull:
+			c.values = append(c.values, nil)
+		case v.Kind == sqlstore.KindInt:
+			c.values = append(c.values, v.Int)
+		case v.Kind == sqlstore.KindFloat:
+			c.values = append(c.values, finite(v.Float))
+		case v.Bytes == nil:
+			c.values = append(c.values, []byte{})
+		case p.Short:
+			c.values = append(c.values, sqlstore.Short(v.Bytes))
+		default:
+			c.values = append(c.values, v.Bytes)
+		}
+	}
+}
+
+// small reports whether arguments are few enough to go with those of other runs.
+func (c *conn) small(args []sqlstore.Value) bool {
+	n := int64(0)
+	for i := range args {
+		n += int64(len(args[i].Bytes))
+	}
+	return n <= min(c.mostBytes/4, 1<<20)
+}
+
+// fits refuses what the server would end the connection for.
+func (c *conn) fits(args []sqlstore.Value) error {
+	for i := range args {
+		if n := int64(len(args[i].Bytes)); n > c.mostBytes {
+			return fmt.Errorf("%d bytes are %w: its max_allowed_packet is %d", n, sqlstore.ErrTooLarge, c.mostBytes+packetHeader)
+		}
+	}
+	return nil
+}
+
+// finite is a number as a DOUBLE may be: the largest stand for infinity, and are the next smaller ones themselves.
+func finite(f float64) float64 {
+	switch {
+	case math.IsInf(f, 0):
+		return math.Copysign(math.MaxFloat64, f)
+	case math.Abs(f) == math.MaxFloat64:
+		return math.Nextafter(f, 0)
+	}
+	return f
+}
+
+// row implements sqlstore.Row.
+type row []driver.Value
+
+func (r row) Null(i int) bool { return r[i] == nil }
+
+func (r row) Bytes(i int) []byte {
+	b, _ := r[i].([]byte)
+	return b
+}
+
+func (r row) Float(i int) float64 {
+	f, _ := r[i].(float64)
+	if math.Abs(f) == math.MaxFloat64 {
+		return math.Inf(int(math.Copysign(1, f)))
+	}
+	return f
+}
+
+// Int takes a sum for what it is: a DECIMAL, in digits.
+func (r row) Int(i int) int64 {
+	switch v := r[i].(type) {
+	case int64:
+		return v
+	case []byte:
+		n, _ := strconv.ParseInt(string(v), 10, 64)
+		return n
+	}
+	return 0 // NULL
+}
+
+// The server's errors that matter here, as its manual numbers them.
+const (
+	errShutdown    = 1053
+	errLockTimeout = 1205
+	errDeadlock    = 1213
+	errKilled      = 1927 // MariaDB
+	errIdle        = 4031 // MySQL
+	errRowChanged  = 1020
+)
+
+// failed is failure of the connection, which is closed if it is of no more use.
+func (c *conn) failed(err error) error {
+	if err == nil {
+		return nil
+	}
+	var my *mysql.MySQLError
+	if errors.As(err, &my) && (my.Number == errShutdown || my.Number == errKilled || my.Number == errIdle) {
+		_ = c.my.Close() // it is closed on the other side
+	}
+	return failure(err)
+}
+
+// failure is an error of the server in our terms.
+func failure(err error) error {
+	var my *mysql.MySQLError
+	if errors.As(err, &my) && (my.Number == errLockTimeout || my.Number == errDeadlock || my.Number == errRowChanged) {
+		return fmt.Errorf("%w: %w", keyspace.ErrConflict, err)
+	}
+	return err
+}
