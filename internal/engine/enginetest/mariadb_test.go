@@ -1,0 +1,55 @@
+package enginetest
+
+import (
+	"database/sql"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	driver "github.com/go-sql-driver/mysql"
+
+	"github.com/redbud-go/redbud/engine/mysql"
+	"github.com/redbud-go/redbud/internal/testenv"
+)
+
+// openMariaDB returns how the MariaDB engine is opened on one database, of which all tables are emptied each time: to make them would
+// take longer than a session does. Its clock stands.
+func openMariaDB(t *testing.T) func(t testing.TB) Instance {
+	u, err := url.Parse(testenv.SharedMariaDB(t).Fresh(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := driver.NewConfig()
+	config.Net, config.Addr, config.DBName, config.User = "tcp", u.Host, strings.TrimPrefix(u.Path, "/"), u.User.Username()
+	config.Passwd, _ = u.User.Password()
+	connector, err := driver.NewConnector(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := sql.OpenDB(connector)
+	t.Cleanup(func() { _ = db.Close() }) // the database goes anyway
+	return func(t testing.TB) Instance {
+		c := &clock{at: time.Now()}
+		e, err := mysql.New(t.Context(), u.String(), mysql.Options{Now: c.Now, Readers: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := e.Close(); err != nil {
+				t.Error(err)
+			}
+			for _, table := range strings.Fields("key orphan hash list set zset stream entry group consumer pending") {
+				if _, err := db.Exec("DELETE FROM redbud_" + table); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		return Instance{Engine: e, Advance: c.Advance}
+	}
+}
+
+// Its commands are those of memory, and its tables those of SQLite, with their deviations.
+func TestMariaDB(t *testing.T) {
+	Run(t, Options{Name: "memory sqlite", Open: openMariaDB(t), Serve: serve})
+}
