@@ -30,13 +30,13 @@ type conn struct {
 	write bool
 
 	my        session
-	prepared  [2][]*statement // for one run and for manyRuns, by the ID of the query
-	lock      *statement      // of lockText
-	count     *statement      // of countText
-	mostBytes int64           // of an argument
-	migrating bool            // others are kept off by Lock, since tables are what is made
-	fresh     bool            // nothing was run in this transaction
-	changed   bool            // by this transaction
+	prepared  [len(runSizes)][]*statement // by how many runs they are, and the ID of the query
+	lock      *statement                  // of lockText
+	count     *statement                  // of countText
+	mostBytes int64                       // of an argument
+	migrating bool                        // others are kept off by Lock, since tables are what is made
+	fresh     bool                        // nothing was run in this transaction
+	changed   bool                        // by this transaction
 	values    []driver.Value
 	row       row
 }
@@ -45,9 +45,14 @@ type conn struct {
 type statement struct {
 	driver.Stmt
 	params  []sqlstore.Param
-	inserts bool // rows, of which there may be more
-	columns int  // of its rows; 0: not known yet
+	columns int // of its rows; 0: not known yet
 }
+
+// noStatement is prepared where several runs of one cannot be one.
+var noStatement = &statement{}
+
+// runSizes are how many runs a statement is, at a time.
+var runSizes = [...]int{1, 8, 64}
 
 // What a transaction begins with that writes keeps all others from writing until it ends, in all processes, and counts it.
 const (
@@ -61,7 +66,9 @@ func (c *conn) connect(ctx context.Context) error {
 		return failure(err)
 	}
 	c.my = dc.(session)
-	c.prepared = [2][]*statement{make([]*statement, sqlstore.Queries()), make([]*statement, sqlstore.Queries())}
+	for i := range c.prepared {
+		c.prepared[i] = make([]*statement, sqlstore.Queries())
+	}
 	c.lock, c.count = nil, nil
 	level := `SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY`
 	if c.write {
@@ -198,33 +205,26 @@ func (c *conn) prepare(text string, params []sqlstore.Param) (*statement, error)
 	if err != nil {
 		return nil, fmt.Errorf("prepare %s: %w", text, c.failed(err))
 	}
-	return &statement{Stmt: s, params: params, inserts: strings.Contains(text, insertValues)}, nil
+	return &statement{Stmt: s, params: params}, nil
 }
 
-// manyRuns is how many rows a statement inserts at once that is run at least as often.
-const manyRuns = 64
-
-// statement is a query prepared, for one run or for many.
-func (c *conn) statement(q *sqlstore.Query, many bool) (*statement, error) {
-	place := &c.prepared[0][q.ID]
-	if many {
-		place = &c.prepared[1][q.ID]
-	}
+// statement is a query prepared for as many runs as runSizes has; noStatement if it cannot be.
+func (c *conn) statement(q *sqlstore.Query, size int) (*statement, error) {
+	place := &c.prepared[size][q.ID]
 	if *place != nil {
 		return *place, nil
 	}
 	text, params := sqlstore.MySQL.Text(q), sqlstore.MySQL.Params(q)
-	if many {
-		_, values, _ := strings.Cut(text, insertValues)
-		text += strings.Repeat(", "+values, manyRuns-1)
+	if size > 0 {
+		if text, params = sqlstore.MySQL.Bulk(q, runSizes[size]); text == "" {
+			*place = noStatement
+			return noStatement, nil
+		}
 	}
 	s, err := c.prepare(text, params)
 	*place = s
 	return s, err
 }
-
-// insertValues stands in statements that may insert many rows, before one.
-const insertValues = " VALUES "
 
 // Run implements sqlstore.Conn.
 func (c *conn) Run(q *sqlstore.Query, args []sqlstore.Value, visit func(run int, r sqlstore.Row) error) (changed int64, err error) {
@@ -264,22 +264,16 @@ func (c *conn) run(q *sqlstore.Query, args []sqlstore.Value, visit func(run int,
 		runs = len(args) / q.Params
 	}
 	for i := 0; i < runs; {
-		s, err := c.statement(q, false)
+		s, n, err := c.next(q, args[i*q.Params:], runs-i)
 		if err != nil {
 			return changed, err
 		}
-		n := 1
-		if s.inserts && runs-i >= manyRuns && c.small(args[i*q.Params:(i+manyRuns)*q.Params]) {
-			n = manyRuns
-			if s, err = c.statement(q, true); err != nil {
-				return changed, err
-			}
+		c.encode(s.params, args[i*q.Params:])
+		told := visit
+		if visit != nil && n > 1 {
+			told = func(_ int, r sqlstore.Row) error { return visit(i+int(r.Int(0)), r.(row)[1:]) }
 		}
-		c.values = c.values[:0]
-		for j := i; j < i+n; j++ {
-			c.encode(s.params, args[j*q.Params:])
-		}
-		more, err := c.once(s, i, c.values, visit)
+		more, err := c.once(s, i, c.values, told)
 		changed += more
 		if err != nil {
 			return changed, err
@@ -288,6 +282,21 @@ func (c *conn) run(q *sqlstore.Query, args []sqlstore.Value, visit func(run int,
 	}
 	clear(c.values) // they name memory of the caller
 	return changed, nil
+}
+
+// next is the statement that is run next, and how many of the runs that are left it is.
+func (c *conn) next(q *sqlstore.Query, args []sqlstore.Value, left int) (*statement, int, error) {
+	for size := len(runSizes) - 1; size > 0; size-- {
+		n := runSizes[size]
+		if n > left || !c.small(args[:n*q.Params]) {
+			continue
+		}
+		if s, err := c.statement(q, size); err != nil || s != noStatement {
+			return s, n, err
+		}
+	}
+	s, err := c.statement(q, 0)
+	return s, 1, err
 }
 
 // start begins the transaction, if the next statement is its first.
@@ -344,8 +353,9 @@ func (c *conn) read(s *statement, run int, values []driver.Value, visit func(run
 	return c.failed(err)
 }
 
-// encode appends arguments in the order in which a statement takes them.
+// encode puts arguments in the order in which a statement takes them.
 func (c *conn) encode(params []sqlstore.Param, args []sqlstore.Value) {
+	c.values = c.values[:0]
 	for _, p := range params {
 		v := &args[p.Arg]
 		switch {

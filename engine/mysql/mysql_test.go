@@ -108,22 +108,23 @@ func TestEveryStatementIsOneToMariaDB(t *testing.T) {
 	}
 	defer c.Close()
 	for _, q := range sqlstore.All() {
-		s, err := c.statement(q, false)
-		if err != nil {
-			t.Error(err)
-			continue
-		}
-		if n := s.NumInput(); n != len(s.params) {
-			t.Errorf("%s: %d parameters, of which %d are known", d.Dialect().Text(q), n, len(s.params))
-		}
-		for _, p := range s.params {
-			if p.Arg >= q.Params {
-				t.Errorf("%s: argument %d of %d", d.Dialect().Text(q), p.Arg+1, q.Params)
-			}
-		}
-		if s.inserts {
-			if _, err := c.statement(q, true); err != nil && q.Params > 1 {
+		for size, n := range runSizes {
+			s, err := c.statement(q, size)
+			if err != nil {
 				t.Error(err)
+				continue
+			}
+			if s == noStatement {
+				continue
+			}
+			text, _ := d.Dialect().Bulk(q, n)
+			if inputs := s.NumInput(); inputs != len(s.params) {
+				t.Errorf("%s%s: %d parameters, of which %d are known", d.Dialect().Text(q), text, inputs, len(s.params))
+			}
+			for _, p := range s.params {
+				if p.Arg >= n*q.Params {
+					t.Errorf("%s%s: argument %d of %d", d.Dialect().Text(q), text, p.Arg+1, n*q.Params)
+				}
 			}
 		}
 	}
