@@ -98,10 +98,10 @@ func (c *conn) Begin(bool) error {
 
 // Commit counts nothing where nothing was changed, so that those who wait and look are not told by each other's looks.
 func (c *conn) Commit() error {
-	if c.fresh {
+	switch {
+	case c.fresh:
 		return nil
-	}
-	if c.write && !c.changed {
+	case c.write && !c.changed:
 		return c.control(`ROLLBACK`)
 	}
 	if err := c.control(`COMMIT`); err != nil {
@@ -228,7 +228,7 @@ func (c *conn) statement(q *sqlstore.Query, size int) (*statement, error) {
 
 // Run implements sqlstore.Conn.
 func (c *conn) Run(q *sqlstore.Query, args []sqlstore.Value, visit func(run int, r sqlstore.Row) error) (changed int64, err error) {
-	if err := c.fits(args); err != nil {
+	if err := c.fits(args, q.Params); err != nil {
 		return 0, err
 	}
 	first, seen := c.fresh, false
@@ -237,7 +237,7 @@ func (c *conn) Run(q *sqlstore.Query, args []sqlstore.Value, visit func(run int,
 		told = func(run int, r sqlstore.Row) error { seen = true; return visit(run, r) }
 	}
 	changed, err = c.run(q, args, told)
-	if err != nil && first && !seen && !c.my.IsValid() {
+	if err != nil && first && !seen && !c.migrating && !c.my.IsValid() {
 		// The connection was lost while nobody used it: what was run is undone.
 		if err = c.Begin(false); err == nil {
 			changed, err = c.run(q, args, told)
@@ -375,19 +375,21 @@ func (c *conn) encode(params []sqlstore.Param, args []sqlstore.Value) {
 	}
 }
 
-// small reports whether arguments are few enough to go with those of other runs.
-func (c *conn) small(args []sqlstore.Value) bool {
-	n := int64(0)
+// size is the bytes of arguments, about.
+func size(args []sqlstore.Value) (n int64) {
 	for i := range args {
 		n += int64(len(args[i].Bytes))
 	}
-	return n <= min(c.mostBytes/4, 1<<20)
+	return n
 }
 
-// fits refuses what the server would end the connection for.
-func (c *conn) fits(args []sqlstore.Value) error {
-	for i := range args {
-		if n := int64(len(args[i].Bytes)); n > c.mostBytes {
+// small reports whether arguments are few enough to go with those of other runs.
+func (c *conn) small(args []sqlstore.Value) bool { return size(args) <= min(c.mostBytes/4, 1<<20) }
+
+// fits refuses arguments of a run for which the server would end the connection.
+func (c *conn) fits(args []sqlstore.Value, params int) error {
+	for i := 0; i < len(args); i += params {
+		if n := size(args[i : i+params]); n > c.mostBytes {
 			return fmt.Errorf("%d bytes are %w: its max_allowed_packet is %d", n, sqlstore.ErrTooLarge, c.mostBytes+packetHeader)
 		}
 	}
