@@ -35,6 +35,8 @@ type conn struct {
 	count     *statement                  // of countText
 	mostBytes int64                       // of an argument
 	migrating bool                        // others are kept off by Lock, since tables are what is made
+	begun     bool                        // a transaction that writes
+	number    int64                       // of its commit, among those of all
 	fresh     bool                        // nothing was run in this transaction
 	changed   bool                        // by this transaction
 	values    []driver.Value
@@ -54,9 +56,10 @@ var noStatement = &statement{}
 // runSizes are how many runs a statement is, at a time.
 var runSizes = [...]int{1, 8, 64}
 
-// What a transaction begins with that writes keeps all others from writing until it ends, in all processes, and counts it.
+// What a transaction begins with that writes keeps all others from writing until it ends, in all processes, and counts it; the server
+// sends the number along.
 const (
-	lockText  = `UPDATE redbud_meta SET value = value + 1 WHERE name = 'commits'`
+	lockText  = `UPDATE redbud_meta SET value = LAST_INSERT_ID(value + 1) WHERE name = 'commits'`
 	countText = `SELECT value FROM redbud_meta WHERE name = 'commits'`
 )
 
@@ -77,7 +80,7 @@ func (c *conn) connect(ctx context.Context) error {
 	if err := c.control(level); err != nil {
 		return errors.Join(err, c.Close())
 	}
-	packet, err := c.number(`SELECT @@max_allowed_packet`)
+	packet, err := c.ask(`SELECT @@max_allowed_packet`)
 	if err != nil {
 		return errors.Join(err, c.Close())
 	}
@@ -88,8 +91,8 @@ func (c *conn) connect(ctx context.Context) error {
 // packetHeader is what a statement has besides its arguments, or a row besides its values; more than enough.
 const packetHeader = 4 << 10
 
-func (c *conn) Begin(bool) error {
-	c.fresh, c.changed = true, false
+func (c *conn) Begin(write bool) error {
+	c.begun, c.fresh, c.changed = write, true, false
 	if !c.my.IsValid() {
 		return c.connect(context.Background())
 	}
@@ -98,26 +101,29 @@ func (c *conn) Begin(bool) error {
 
 // Commit counts nothing where nothing was changed, so that those who wait and look are not told by each other's looks.
 func (c *conn) Commit() error {
+	write := c.begun
+	c.begun = false
 	switch {
 	case c.fresh:
 		return nil
-	case c.write && !c.changed:
+	case write && !c.changed:
 		return c.control(`ROLLBACK`)
 	}
 	if err := c.control(`COMMIT`); err != nil {
 		return err
 	}
-	if c.write {
+	if write {
 		c.d.own.Add(1)
 	}
 	return nil
 }
 
 func (c *conn) Rollback() error {
-	if c.fresh || !c.my.IsValid() {
+	done := c.fresh || !c.my.IsValid()
+	c.begun, c.fresh = false, true
+	if done {
 		return nil
 	}
-	c.fresh = true
 	return c.control(`ROLLBACK`)
 }
 
@@ -135,8 +141,8 @@ func (c *conn) own(place **statement, text string) (err error) {
 	return err
 }
 
-// number is the only one in the only row of a statement; 0 if that is NULL.
-func (c *conn) number(text string) (n int64, err error) {
+// ask returns the number in the only row of a statement; 0 if that is NULL.
+func (c *conn) ask(text string) (n int64, err error) {
 	s, err := c.prepare(text, nil)
 	if err != nil {
 		return 0, err
@@ -145,10 +151,14 @@ func (c *conn) number(text string) (n int64, err error) {
 	return n, errors.Join(err, s.Close())
 }
 
-// Version implements sqlstore.Conn: the commits by others.
+// Version implements sqlstore.Conn: the commits by others. A transaction that writes has been told when it began.
 func (c *conn) Version() (int64, error) {
-	if err := c.Begin(false); err != nil {
-		return 0, err
+	if c.begun {
+		err := c.start()
+		if err != nil && c.recover() {
+			err = c.start()
+		}
+		return c.number - 1 - c.d.own.Load(), err
 	}
 	n, err := c.commits()
 	if err != nil && !c.my.IsValid() { // it was lost while nobody used it
@@ -170,12 +180,22 @@ func (c *conn) commits() (n int64, err error) {
 	return n, c.control(`ROLLBACK`)
 }
 
+// recover makes a connection anew that was lost while nobody used it, as the first statement of a transaction shows: what it did is
+// undone. It reports whether that is so, and the transaction may be begun once more.
+func (c *conn) recover() bool {
+	if c.migrating || c.my.IsValid() || c.connect(context.Background()) != nil {
+		return false
+	}
+	c.fresh = true
+	return true
+}
+
 func (c *conn) Close() error { return c.my.Close() }
 
 // Lock implements sqlstore.Locker.
 func (c *conn) Lock() (unlock func(), err error) {
 	const name = `concat('redbud ', md5(database()))` // such locks are the server's, not the database's
-	got, err := c.number(`SELECT get_lock(` + name + `, 60)`)
+	got, err := c.ask(`SELECT get_lock(` + name + `, 60)`)
 	if err != nil {
 		return nil, err
 	}
@@ -237,11 +257,8 @@ func (c *conn) Run(q *sqlstore.Query, args []sqlstore.Value, visit func(run int,
 		told = func(run int, r sqlstore.Row) error { seen = true; return visit(run, r) }
 	}
 	changed, err = c.run(q, args, told)
-	if err != nil && first && !seen && !c.migrating && !c.my.IsValid() {
-		// The connection was lost while nobody used it: what was run is undone.
-		if err = c.Begin(false); err == nil {
-			changed, err = c.run(q, args, told)
-		}
+	if err != nil && first && !seen && c.recover() {
+		changed, err = c.run(q, args, told)
 	}
 	if visit == nil && changed > 0 {
 		c.changed = true
@@ -301,15 +318,19 @@ func (c *conn) next(q *sqlstore.Query, args []sqlstore.Value, left int) (*statem
 
 // start begins the transaction, if the next statement is its first.
 func (c *conn) start() (err error) {
-	if !c.fresh || !c.write || c.migrating {
+	if !c.fresh || !c.begun || c.migrating {
 		c.fresh = false
 		return nil
 	}
 	if err := c.own(&c.lock, lockText); err != nil {
 		return err
 	}
-	_, err = c.once(c.lock, 0, nil, nil)
 	c.fresh = false
+	r, err := c.lock.Exec(nil)
+	if err != nil {
+		return c.failed(err)
+	}
+	c.number, err = r.LastInsertId()
 	return err
 }
 

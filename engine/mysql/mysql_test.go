@@ -329,7 +329,7 @@ func TestAKilledConnectionLetsOthersWrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	id, err := c.number("SELECT connection_id()")
+	id, err := c.ask("SELECT connection_id()")
 	if err != nil {
 		t.Fatal(err)
 	}

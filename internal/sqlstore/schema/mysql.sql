@@ -98,4 +98,15 @@ CREATE TABLE IF NOT EXISTS redbud_pending (
 	PRIMARY KEY (collection, group_name_short, id),
 	KEY redbud_pending_consumer (collection, group_name_short, consumer_short, id)
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC;
+CREATE TABLE IF NOT EXISTS redbud_listener (
+	process  BIGINT PRIMARY KEY,
+	until    BIGINT NOT NULL,
+	interest BIGINT NOT NULL
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC;
+CREATE TABLE IF NOT EXISTS redbud_news (
+	id      BIGINT   NOT NULL AUTO_INCREMENT PRIMARY KEY,
+	process BIGINT   NOT NULL,
+	at      BIGINT   NOT NULL,
+	body    LONGBLOB NOT NULL
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC;
 CREATE TABLE IF NOT EXISTS redbud_meta (name VARBINARY(32) PRIMARY KEY, value BIGINT NOT NULL) ENGINE=InnoDB ROW_FORMAT=DYNAMIC
