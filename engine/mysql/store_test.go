@@ -44,7 +44,7 @@ func newStore(t *testing.T, d *database) keyspace.Store {
 	}
 	defer c.Close()
 	var deletes []string
-	for _, table := range strings.Fields("key orphan hash list set zset stream entry group consumer pending") {
+	for _, table := range strings.Fields("key orphan hash list set zset stream entry group consumer pending listener news") {
 		deletes = append(deletes, "DELETE FROM redbud_"+table)
 	}
 	if err := c.Script(strings.Join(append(deletes, "COMMIT"), ";\n")); err != nil {

@@ -13,25 +13,30 @@ import (
 	"github.com/redbud-go/redbud/internal/testenv"
 )
 
+// dsnOfMariaDB is a URL as the driver takes it.
+func dsnOfMariaDB(t *testing.T, rawURL string) string {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := driver.NewConfig()
+	c.Net, c.Addr, c.DBName, c.User = "tcp", u.Host, strings.TrimPrefix(u.Path, "/"), u.User.Username()
+	c.Passwd, _ = u.User.Password()
+	return c.FormatDSN()
+}
+
 // openMariaDB returns how the MariaDB engine is opened on one database, of which all tables are emptied each time: to make them would
 // take longer than a session does. Its clock stands.
 func openMariaDB(t *testing.T) func(t testing.TB) Instance {
-	u, err := url.Parse(testenv.SharedMariaDB(t).Fresh(t))
+	u := testenv.SharedMariaDB(t).Fresh(t)
+	db, err := sql.Open("mysql", dsnOfMariaDB(t, u))
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := driver.NewConfig()
-	config.Net, config.Addr, config.DBName, config.User = "tcp", u.Host, strings.TrimPrefix(u.Path, "/"), u.User.Username()
-	config.Passwd, _ = u.User.Password()
-	connector, err := driver.NewConnector(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	db := sql.OpenDB(connector)
 	t.Cleanup(func() { _ = db.Close() }) // the database goes anyway
 	return func(t testing.TB) Instance {
 		c := &clock{at: time.Now()}
-		e, err := mysql.New(t.Context(), u.String(), mysql.Options{Now: c.Now, Readers: 1})
+		e, err := mysql.New(t.Context(), u, mysql.Options{Now: c.Now, Readers: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -39,7 +44,7 @@ func openMariaDB(t *testing.T) func(t testing.TB) Instance {
 			if err := e.Close(); err != nil {
 				t.Error(err)
 			}
-			for _, table := range strings.Fields("key orphan hash list set zset stream entry group consumer pending") {
+			for _, table := range strings.Fields("key orphan hash list set zset stream entry group consumer pending listener news") {
 				if _, err := db.Exec("DELETE FROM redbud_" + table); err != nil {
 					t.Error(err)
 				}

@@ -23,6 +23,7 @@ import (
 	zsqlite "zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
 
+	"github.com/redbud-go/redbud/engine/mysql"
 	"github.com/redbud-go/redbud/engine/postgres"
 	"github.com/redbud-go/redbud/engine/sqlite"
 	"github.com/redbud-go/redbud/internal/engine"
@@ -58,6 +59,16 @@ var databases = map[string]func(t *testing.T) *database{
 				return postgres.New(t.Context(), url, postgres.Options{Now: now})
 			},
 			query: func(statement string) (int64, error) { return querySQL("pgx", url, statement) },
+		}
+	},
+	"MariaDB": func(t *testing.T) *database {
+		url := testenv.SharedMariaDB(t).Fresh(t)
+		return &database{
+			url: url,
+			now: func(now func() time.Time) (engine.Engine, error) {
+				return mysql.New(t.Context(), url, mysql.Options{Now: now})
+			},
+			query: func(statement string) (int64, error) { return querySQL("mysql", dsnOfMariaDB(t, url), statement) },
 		}
 	},
 }
