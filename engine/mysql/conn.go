@@ -10,8 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/go-sql-driver/mysql"
-
 	"github.com/redbud-go/redbud/internal/keyspace"
 	"github.com/redbud-go/redbud/internal/sqlstore"
 )
@@ -66,7 +64,7 @@ const (
 func (c *conn) connect(ctx context.Context) error {
 	dc, err := c.d.connector.Connect(ctx)
 	if err != nil {
-		return failure(err)
+		return err
 	}
 	c.my = dc.(session)
 	for i := range c.prepared {
@@ -93,10 +91,13 @@ const packetHeader = 4 << 10
 
 func (c *conn) Begin(write bool) error {
 	c.begun, c.fresh, c.changed = write, true, false
-	if !c.my.IsValid() {
-		return c.connect(context.Background())
+	if c.my.IsValid() {
+		return nil
 	}
-	return nil
+	if err := c.reconnect(); err != nil || !write {
+		return err
+	}
+	return fmt.Errorf("%w, and was found again", keyspace.ErrLost)
 }
 
 // Commit counts nothing where nothing was changed, so that those who wait and look are not told by each other's looks.
@@ -109,19 +110,24 @@ func (c *conn) Commit() error {
 	case write && !c.changed:
 		return c.control(`ROLLBACK`)
 	}
-	if err := c.control(`COMMIT`); err != nil {
-		return err
-	}
-	if write {
+	err := c.control(`COMMIT`)
+	if err == nil && write {
 		c.d.own.Add(1)
 	}
-	return nil
+	if errors.Is(err, keyspace.ErrLost) && write {
+		return fmt.Errorf("%w: %w", keyspace.ErrInDoubt, err)
+	}
+	return err
 }
 
+// Rollback makes a connection that was lost anew: the store expects to lose what it knew, and the next transaction need not.
 func (c *conn) Rollback() error {
-	done := c.fresh || !c.my.IsValid()
+	nothing := c.fresh
 	c.begun, c.fresh = false, true
-	if done {
+	switch {
+	case !c.my.IsValid():
+		return c.reconnect()
+	case nothing:
 		return nil
 	}
 	return c.control(`ROLLBACK`)
@@ -154,15 +160,14 @@ func (c *conn) ask(text string) (n int64, err error) {
 // Version implements sqlstore.Conn: the commits by others. A transaction that writes has been told when it began.
 func (c *conn) Version() (int64, error) {
 	if c.begun {
-		err := c.start()
-		if err != nil && c.recover() {
-			err = c.start()
+		if err := c.start(); err != nil {
+			return 0, c.recover(err)
 		}
-		return c.number - 1 - c.d.own.Load(), err
+		return c.number - 1 - c.d.own.Load(), nil
 	}
 	n, err := c.commits()
-	if err != nil && !c.my.IsValid() { // it was lost while nobody used it
-		if err = c.connect(context.Background()); err == nil {
+	if err != nil {
+		if err = c.recover(err); err == nil {
 			n, err = c.commits()
 		}
 	}
@@ -178,16 +183,6 @@ func (c *conn) commits() (n int64, err error) {
 		return 0, err
 	}
 	return n, c.control(`ROLLBACK`)
-}
-
-// recover makes a connection anew that was lost while nobody used it, as the first statement of a transaction shows: what it did is
-// undone. It reports whether that is so, and the transaction may be begun once more.
-func (c *conn) recover() bool {
-	if c.migrating || c.my.IsValid() || c.connect(context.Background()) != nil {
-		return false
-	}
-	c.fresh = true
-	return true
 }
 
 func (c *conn) Close() error { return c.my.Close() }
@@ -257,8 +252,10 @@ func (c *conn) Run(q *sqlstore.Query, args []sqlstore.Value, visit func(run int,
 		told = func(run int, r sqlstore.Row) error { seen = true; return visit(run, r) }
 	}
 	changed, err = c.run(q, args, told)
-	if err != nil && first && !seen && c.recover() {
-		changed, err = c.run(q, args, told)
+	if err != nil && first && !seen {
+		if err = c.recover(err); err == nil {
+			changed, err = c.run(q, args, told)
+		}
 	}
 	if visit == nil && changed > 0 {
 		c.changed = true
@@ -411,7 +408,7 @@ func (c *conn) small(args []sqlstore.Value) bool { return size(args) <= min(c.mo
 func (c *conn) fits(args []sqlstore.Value, params int) error {
 	for i := 0; i < len(args); i += params {
 		if n := size(args[i : i+params]); n > c.mostBytes {
-			return fmt.Errorf("%d bytes are %w: its max_allowed_packet is %d", n, sqlstore.ErrTooLarge, c.mostBytes+packetHeader)
+			return fmt.Errorf("%w: %d bytes, where max_allowed_packet is %d", keyspace.ErrTooLarge, n, c.mostBytes+packetHeader)
 		}
 	}
 	return nil
@@ -456,35 +453,4 @@ func (r row) Int(i int) int64 {
 		return n
 	}
 	return 0 // NULL
-}
-
-// The server's errors that matter here, as its manual numbers them.
-const (
-	errShutdown    = 1053
-	errLockTimeout = 1205
-	errDeadlock    = 1213
-	errKilled      = 1927 // MariaDB
-	errIdle        = 4031 // MySQL
-	errRowChanged  = 1020
-)
-
-// failed is failure of the connection, which is closed if it is of no more use.
-func (c *conn) failed(err error) error {
-	if err == nil {
-		return nil
-	}
-	var my *mysql.MySQLError
-	if errors.As(err, &my) && (my.Number == errShutdown || my.Number == errKilled || my.Number == errIdle) {
-		_ = c.my.Close() // it is closed on the other side
-	}
-	return failure(err)
-}
-
-// failure is an error of the server in our terms.
-func failure(err error) error {
-	var my *mysql.MySQLError
-	if errors.As(err, &my) && (my.Number == errLockTimeout || my.Number == errDeadlock || my.Number == errRowChanged) {
-		return fmt.Errorf("%w: %w", keyspace.ErrConflict, err)
-	}
-	return err
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/redbud-go/redbud/engine/memory"
 	"github.com/redbud-go/redbud/internal/engine"
+	"github.com/redbud-go/redbud/internal/keyspace"
 	"github.com/redbud-go/redbud/internal/resp"
 	"github.com/redbud-go/redbud/internal/sqlstore"
 	"github.com/redbud-go/redbud/internal/testenv"
@@ -356,11 +357,14 @@ func TestAKilledConnectionLetsOthersWrite(t *testing.T) {
 	if err := c.control("COMMIT"); err == nil {
 		t.Error("it commits though it was killed")
 	}
+	if err := c.Begin(true); !errors.Is(err, keyspace.ErrLost) {
+		t.Errorf("its next transaction: %v", err)
+	}
 	if err := c.Begin(true); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.start(); err != nil {
-		t.Errorf("its next transaction: %v", err)
+		t.Errorf("the one after that: %v", err)
 	}
 	if err := c.Commit(); err != nil {
 		t.Error(err)
@@ -503,7 +507,7 @@ func TestAValueThatIsTooLargeIsRefused(t *testing.T) {
 	ask(t, e, "SET k v")
 	var w resp.Writer
 	err := e.Do(context.Background(), &engine.Batch{Calls: []engine.Call{{[]byte("SET"), []byte("other"), []byte("v")}, {[]byte("SET"), []byte("k"), make([]byte, 1<<20)}}}, &w)
-	if err != nil && !errors.Is(err, sqlstore.ErrTooLarge) || err == nil && !strings.Contains(string(w.Buf), "larger than the database takes") {
+	if want := "ERR too large for the database: 1048576 bytes, where max_allowed_packet is 1048576"; !strings.Contains(fmt.Sprint(err, string(w.Buf)), want) {
 		t.Errorf("a value of a MiB: %v, %.200q", err, w.Buf)
 	}
 	if got := ask(t, e, "GET k", "EXISTS other", "INCR n"); got != "$1 v :0 :1" {

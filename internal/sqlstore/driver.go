@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"errors"
 	"slices"
 )
 
@@ -48,9 +47,6 @@ type Locker interface {
 	// Lock keeps all others from making tables until unlock.
 	Lock() (unlock func(), err error)
 }
-
-// ErrTooLarge is an error of statements whose arguments are more than the database takes at once.
-var ErrTooLarge = errors.New("larger than the database takes")
 
 // Row is a row of a result. Columns count from 0.
 type Row interface {
