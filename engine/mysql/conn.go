@@ -264,10 +264,13 @@ func (c *conn) Run(q *sqlstore.Query, args []sqlstore.Value, visit func(run int,
 }
 
 // Later implements sqlstore.Conn. The protocol has nothing for what nobody waits for.
-func (c *conn) Later(q *sqlstore.Query, args []sqlstore.Value) error {
-	_, err := c.Run(q, args, nil)
+func (c *conn) Later(q *sqlstore.Query, args []sqlstore.Value, visit func(run int, r sqlstore.Row) error) error {
+	_, err := c.Run(q, args, visit)
 	return err
 }
+
+// Settle implements sqlstore.Conn.
+func (c *conn) Settle() error { return nil }
 
 func (c *conn) run(q *sqlstore.Query, args []sqlstore.Value, visit func(run int, r sqlstore.Row) error) (changed int64, err error) {
 	if err := c.start(); err != nil {

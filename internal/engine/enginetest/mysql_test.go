@@ -54,7 +54,7 @@ func openMariaDB(t *testing.T) func(t testing.TB) Instance {
 	}
 }
 
-// Its commands are those of memory, and its tables those of SQLite, with their deviations.
-func TestMariaDB(t *testing.T) {
-	Run(t, Options{Name: "memory sqlite", Open: openMariaDB(t), Serve: serve})
+// Its commands are those of memory, with their deviations.
+func TestMySQL(t *testing.T) {
+	Run(t, Options{Name: "memory sql", Open: openMariaDB(t), Serve: serve})
 }
