@@ -54,7 +54,7 @@ func openMariaDB(t *testing.T) func(t testing.TB) Instance {
 	}
 }
 
-// Its commands are those of memory, with their deviations.
+// Its commands are those of memory, with the deviations of tables, and rows come in the order of hashes as on SQLite.
 func TestMySQL(t *testing.T) {
-	Run(t, Options{Name: "memory sql", Open: openMariaDB(t), Serve: serve})
+	Run(t, Options{Name: "memory sql sqlite", Open: openMariaDB(t), Serve: serve})
 }
