@@ -10,8 +10,13 @@ import (
 )
 
 // BenchmarkDo is single calls and pipelines on a file, as the engine runs them.
-func BenchmarkDo(b *testing.B) {
-	e, err := New(b.Context(), filepath.Join(b.TempDir(), "bench.db"), Options{})
+func BenchmarkDo(b *testing.B) { benchmark(b, Options{}) }
+
+// BenchmarkDoExclusive is the same without the locks that other processes would need.
+func BenchmarkDoExclusive(b *testing.B) { benchmark(b, Options{Exclusive: true}) }
+
+func benchmark(b *testing.B, o Options) {
+	e, err := New(b.Context(), filepath.Join(b.TempDir(), "bench.db"), o)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -20,6 +20,7 @@ type driver struct {
 	synchronous string
 	busy        time.Duration
 	readOnly    bool
+	exclusive   bool         // there is one connection, and no other process
 	mostBytes   int64        // 0: any
 	losses      atomic.Int64 // how many times the file was found to be another one
 }
@@ -37,7 +38,7 @@ type conn struct {
 }
 
 // Shares implements sqlstore.Driver.
-func (d *driver) Shares() bool { return d.path != "" }
+func (d *driver) Shares() bool { return d.path != "" && !d.exclusive }
 
 // Dialect implements sqlstore.Driver.
 func (d *driver) Dialect() *sqlstore.Dialect { return sqlstore.SQLite }
@@ -96,6 +97,9 @@ func (c *conn) settings() []string {
 		return nil
 	}
 	all := []string{"PRAGMA synchronous = " + c.synchronous}
+	if c.exclusive { // before there is a log: its index is in memory then
+		all = append(all, "PRAGMA locking_mode = exclusive")
+	}
 	if c.path != "" {
 		all = append(all, "PRAGMA journal_mode = wal")
 	}

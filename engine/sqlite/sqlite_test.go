@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"zombiezen.com/go/sqlite/sqlitex"
 
 	"github.com/redbud-go/redbud/internal/engine"
+	"github.com/redbud-go/redbud/internal/keyspace"
 	"github.com/redbud-go/redbud/internal/resp"
 )
 
@@ -28,6 +30,7 @@ func TestURLsNameADatabase(t *testing.T) {
 		"sqlite:///a.db?max_size=10mb":          "/a.db {  0s 0 10485760 rw}",
 		"sqlite:///a.db?mode=ro":                "/a.db {  0s 0 0 ro}",
 		"sqlite:///a.db?mode=rw":                "/a.db {  0s 0 0 rw}",
+		"sqlite:///a.db?locking=shared":         "error: normal or exclusive",
 		"sqlite:///a.db?max_size=large":         "error: number of bytes",
 		"sqlite:///a.db?mode=memory":            "error: ro or rw",
 		"sqlite::memory:?mode=ro":               "error: in memory",
@@ -236,5 +239,37 @@ func TestAProcessHearsWhatAnotherOnePushes(t *testing.T) {
 	}
 	if got := ask(t, b, "EXISTS l"); got != ":0" {
 		t.Errorf("what was taken is still there: %s", got)
+	}
+}
+
+func TestAnExclusiveFileIsOneProcessesOwn(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "app.db")
+	e, err := New(t.Context(), path, Options{Synchronous: "off", Exclusive: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = e.Close() })
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for range 100 {
+				ask(t, e, "INCR n", "HINCRBY h f 1")
+				ask(t, e, "GET n", "HGETALL h")
+			}
+		})
+	}
+	all.Wait()
+	if got, want := ask(t, e, "GET n", "HGET h f"), "$3 400 $3 400"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if other, err := New(t.Context(), path, Options{BusyTimeout: 10 * time.Millisecond}); !errors.Is(err, keyspace.ErrBusy) {
+		t.Errorf("another one opens it: %v", err)
+		_ = other.Close()
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := ask(t, open1(t, path), "GET n"); got != "$3 400" {
+		t.Errorf("what was written is %s", got)
 	}
 }

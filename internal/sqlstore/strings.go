@@ -59,22 +59,33 @@ func (t *tx) get(key []byte) (value []byte, err error) {
 
 // read is get for a key of which nothing is known, unless more has to be known to tell.
 func (t *tx) read(key []byte) (value []byte, ok bool, err error) {
-	due, typ := false, keyspace.None
-	err = t.readValue(key, func(_ int, r Row) error {
-		typ = keyspace.Type(r.Int(0))
-		if due = !r.Null(1) && r.Int(1) <= t.now; !due && typ == keyspace.String {
-			value = t.keep(r.Bytes(2))
-		}
-		return nil
-	})
-	if err != nil || due || typ == keyspace.Hash { // which may have no field left that has not expired
+	if t.visitGot == nil {
+		t.visitGot = func(_ int, r Row) error { t.got.read(t, r); return nil }
+	}
+	t.got = got{}
+	err = t.readValue(key, t.visitGot)
+	if err != nil || t.got.due || t.got.typ == keyspace.Hash { // which may have no field left that has not expired
 		return nil, false, err
 	}
-	t.count(t.db, key, typ != keyspace.None)
-	if typ != keyspace.None && typ != keyspace.String {
+	t.count(t.db, key, t.got.typ != keyspace.None)
+	if t.got.typ != keyspace.None && t.got.typ != keyspace.String {
 		err = keyspace.ErrWrongType
 	}
-	return value, true, err
+	return t.got.value, true, err
+}
+
+// got is the row that read has read. It is part of the transaction, since there is one for each GET.
+type got struct {
+	typ   keyspace.Type
+	due   bool // it has expired
+	value []byte
+}
+
+func (g *got) read(t *tx, r Row) {
+	g.typ = keyspace.Type(r.Int(0))
+	if g.due = !r.Null(1) && r.Int(1) <= t.now; !g.due && g.typ == keyspace.String {
+		g.value = t.keep(r.Bytes(2))
+	}
 }
 
 func (t *tx) readValue(key []byte, visit func(run int, r Row) error) error {

@@ -29,6 +29,9 @@ type tx struct {
 	values []byte  // what has been handed out
 	wrote  bool    // anything, or is going to
 	alone  bool    // it is committed by itself
+
+	got      got
+	visitGot func(run int, r Row) error // reads got
 }
 
 // watchKey is a key of a database.
