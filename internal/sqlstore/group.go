@@ -85,7 +85,7 @@ func (s *Store) over(err error) {
 	}
 	clear(s.tx.metas)
 	clear(s.tx.dirty)
-	s.tx.dirty, s.tx.conn = s.tx.dirty[:0], nil
+	s.tx.dirty, s.tx.unwritten, s.tx.conn = s.tx.dirty[:0], 0, nil
 }
 
 // rollback ends the transaction that writes. Those who are in a group with it have to begin again, if it has written. The turn is given

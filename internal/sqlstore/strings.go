@@ -14,6 +14,11 @@ var (
 	stringKeep = query(`UPDATE redbud_key SET value = ?, version = ? WHERE db = ? AND {name} = {?} AND type = 1 AND (expire_at IS NULL OR expire_at > ?)`)
 )
 
+const (
+	smallValue    = 8 << 10  // values up to this are kept once they are known, and read with the rows of their keys
+	mostUnwritten = 16 << 20 // bytes of values that wait to be written
+)
+
 // mostValues is how many bytes are handed out of one piece of memory, about.
 const mostValues = 1 << 16
 
@@ -161,6 +166,9 @@ func (t *tx) put(key, value []byte, at int64) error {
 		t.note(m, "new")
 	}
 	t.tellWritten(m)
+	if t.unwritten += len(value); t.unwritten > mostUnwritten {
+		return t.flush()
+	}
 	return nil
 }
 

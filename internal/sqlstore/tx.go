@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"errors"
 	"regexp"
+	"strconv"
 
 	"github.com/redbud-go/redbud/internal/keyspace"
 )
@@ -29,6 +30,8 @@ type tx struct {
 	values []byte  // what has been handed out
 	wrote  bool    // anything, or is going to
 	alone  bool    // it is committed by itself
+
+	unwritten int // bytes of values that wait to be written
 
 	got      got
 	visitGot func(run int, r Row) error // reads got
@@ -180,9 +183,12 @@ func (t *tx) runLater(q *Query, args []Value) error {
 	return t.conn.Later(q, t.s.dialect.shorten(q, args), nil)
 }
 
+// small is smallValue in SQL.
+var small = strconv.Itoa(smallValue)
+
 var (
 	keyFind   = query(`SELECT id, type, collection, len, version, expire_at, next_at FROM redbud_key WHERE db = ? AND {name} = {?}`)
-	keyFetch  = query(`SELECT id, type, collection, len, version, expire_at, next_at, type = 1 AND length(value) <= 8192, CASE WHEN length(value) <= 8192 THEN value END FROM redbud_key WHERE db = ? AND {name} = {?}`)
+	keyFetch  = query(`SELECT id, type, collection, len, version, expire_at, next_at, type = 1 AND length(value) <= ` + small + `, CASE WHEN length(value) <= ` + small + ` THEN value END FROM redbud_key WHERE db = ? AND {name} = {?}`)
 	keyInsert = query(`INSERT INTO redbud_key (id, db, name, type, collection, len, version, expire_at, next_at, value) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`).
 			onMySQL(`INSERT INTO redbud_key (id, db, name, name_short, type, collection, len, version, expire_at, next_at, value) VALUES (?1, ?2, ?3, {?3}, ?4, ?5, ?6, ?7, ?8, ?9, ?10)`)
 	keyWrite  = query(`UPDATE redbud_key SET type = ?, collection = ?, len = ?, version = ?, expire_at = ?, next_at = ?, value = ? WHERE id = ?`)
@@ -392,12 +398,15 @@ func (t *tx) flush() error {
 	}
 	for _, m := range t.dirty {
 		m.dirty = clean
+		if len(m.value) > smallValue {
+			m.value, m.valued = nil, false
+		}
 		if m.row == 0 || m.id == 0 {
 			m.row = m.id
 		}
 	}
 	clear(t.rows)
-	t.dirty = t.dirty[:0]
+	t.dirty, t.unwritten = t.dirty[:0], 0
 	return nil
 }
 

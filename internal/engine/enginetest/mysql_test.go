@@ -10,6 +10,7 @@ import (
 	driver "github.com/go-sql-driver/mysql"
 
 	"github.com/redbud-go/redbud/engine/mysql"
+	"github.com/redbud-go/redbud/internal/engine"
 	"github.com/redbud-go/redbud/internal/testenv"
 )
 
@@ -57,4 +58,26 @@ func openMariaDB(t *testing.T) func(t testing.TB) Instance {
 // Its commands are those of memory, with the deviations of tables, and rows come in the order of hashes as on SQLite.
 func TestMySQL(t *testing.T) {
 	Run(t, Options{Name: "memory sql sqlite", Open: openMariaDB(t), Serve: serve})
+}
+
+// openMariaDBNow opens the MariaDB engine on an empty database, with a clock that goes.
+func openMariaDBNow(t *testing.T) engine.Engine {
+	e, err := mysql.New(t.Context(), testenv.SharedMariaDB(t).Fresh(t), mysql.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return e
+}
+
+func TestRandomCallsOnMySQLAnswerAsOnRedis(t *testing.T) {
+	Lockstep(t, openMariaDBNow(t), testenv.Redis(t).Addr, anySeed(), max(10_000, *calls/30))
+}
+
+func TestRandomScriptsOnMySQLAnswerAsOnRedis(t *testing.T) {
+	LockstepInScripts(t, openMariaDBNow(t), testenv.Redis(t).Addr, anySeed(), max(1000, *calls/300))
 }
