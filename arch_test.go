@@ -30,6 +30,7 @@ var allowed = map[string][]string{
 	"engine/sqlite":               {"internal/sqlstore", "internal/command", "internal/engine", "internal/keyspace", "internal/resp"},
 	"internal/memstore":           {"internal/keyspace", "internal/resp"}, // resp: how Redis spells numbers
 	"internal/sqlstore":           {"internal/keyspace", "internal/resp"},
+	"internal/sqlstore/budget":    {"internal/sqlstore", "internal/command", "internal/engine", "internal/resp"},
 	"internal/sqlstore/ordeal":    {"internal/engine", "internal/resp"},
 	"internal/command":            {"internal/engine", "internal/keyspace", "internal/resp", "internal/rdb", "internal/lua"},
 	"internal/acl":                {"internal/engine", "internal/resp", "internal/command"},
@@ -48,7 +49,7 @@ var allowed = map[string][]string{
 }
 
 // allowedInTests is what the tests of any package may use besides.
-var allowedInTests = []string{"server", "internal/testenv", "internal/memstore", "internal/engine/enginetest", "internal/keyspace/storetest", "engine/memory", "engine/redis", "engine/sqlite", "engine/postgres", "engine/mysql"}
+var allowedInTests = []string{"server", "internal/testenv", "internal/memstore", "internal/engine/enginetest", "internal/keyspace/storetest", "internal/sqlstore/budget", "engine/memory", "engine/redis", "engine/sqlite", "engine/postgres", "engine/mysql"}
 
 // forbidden are the names that say nothing about what is in a package.
 var forbidden = []string{"util", "utils", "common", "types", "core", "pkg", "helpers"}

@@ -1,0 +1,14 @@
+package sqlite
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/redbud-go/redbud/internal/sqlstore/budget"
+)
+
+func TestSQLBudget(t *testing.T) {
+	d := &driver{path: filepath.Join(t.TempDir(), "app.db"), synchronous: "off", busy: time.Second}
+	budget.Run(t, "SQLite", d, nil)
+}
