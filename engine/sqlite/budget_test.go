@@ -1,3 +1,7 @@
+//go:build !race
+
+// What is counted is the same under the race detector, which takes a while to say so.
+
 package sqlite
 
 import (

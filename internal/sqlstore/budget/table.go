@@ -61,23 +61,31 @@ func readTable() (*table, error) {
 	return t, nil
 }
 
-func (t *table) column(name string) int { return slices.Index(t.columns, name) }
+// unknown is the cost of a case that nobody has measured.
+const unknown = "?"
 
-// with is the table with other costs in a column. Of others, those of cases that are new are not known.
+// cost is what a case costs on the database of a column.
+func (t *table) cost(name, column string) string {
+	i, row := slices.Index(t.columns, column), t.costs[name]
+	if i < 0 || row == nil {
+		return unknown
+	}
+	return row[i]
+}
+
+// with is the table of today's cases with what some of them cost in a column.
 func (t *table) with(column string, costs map[string]string) *table {
 	made := &table{costs: map[string][]string{}}
 	for _, name := range columns {
-		if name == column || t.column(name) >= 0 {
+		if name == column || slices.Contains(t.columns, name) {
 			made.columns = append(made.columns, name)
 		}
 	}
 	for _, c := range cases() {
 		for _, name := range made.columns {
-			cell := "?"
-			if name == column {
-				cell = costs[c.name]
-			} else if row := t.costs[c.name]; row != nil {
-				cell = row[t.column(name)]
+			cell := t.cost(c.name, name)
+			if cost, ok := costs[c.name]; ok && name == column {
+				cell = cost
 			}
 			made.costs[c.name] = append(made.costs[c.name], cell)
 		}
