@@ -5,7 +5,7 @@ import (
 )
 
 var (
-	listEnds    = query(`SELECT min(place) FROM redbud_list WHERE collection = ?`)
+	listHead    = query(`SELECT min(place) FROM redbud_list WHERE collection = ?`)
 	listAdd     = query(`INSERT INTO redbud_list (collection, place, value) VALUES (?, ?, ?)`)
 	listUp      = query(`SELECT value FROM redbud_list WHERE collection = ? AND place BETWEEN ? AND ? ORDER BY place`)
 	listDown    = query(`SELECT value FROM redbud_list WHERE collection = ? AND place BETWEEN ? AND ? ORDER BY place DESC`)
@@ -17,7 +17,8 @@ var (
 	listCompact = query(`INSERT INTO redbud_list (collection, place, value) SELECT ?, row_number() OVER (ORDER BY place), value FROM redbud_list WHERE collection = ?`)
 )
 
-// listKey implements keyspace.ListKey. Places have no gaps: the one at index i is head+i.
+// listKey implements keyspace.ListKey. Places have no gaps: the one at index i is head+i. A transaction reads the head once, and keeps
+// it in step with what it writes.
 type listKey struct {
 	t *tx
 	m *meta
@@ -33,7 +34,16 @@ func (t *tx) List(key []byte) (keyspace.ListKey, error) {
 }
 
 // head is the place of the first element; 0 if there is none.
-func (k *listKey) head() (int64, error) { return k.t.one(listEnds, integer(k.m.collection)) }
+func (k *listKey) head() (int64, error) {
+	if k.m.len == 0 || k.m.headed {
+		return k.m.head, nil
+	}
+	n, err := k.t.one(listHead, integer(k.m.collection))
+	if err == nil {
+		k.m.head, k.m.headed = n, true
+	}
+	return n, err
+}
 
 func (k *listKey) Len() (int, error) { return int(k.m.len), nil }
 
@@ -44,13 +54,14 @@ func (k *listKey) Push(end keyspace.End, values [][]byte) (int, error) {
 	if err := k.t.open(k.m, keyspace.List); err != nil {
 		return 0, err
 	}
-	place, err := k.head()
+	head, err := k.head()
 	if err != nil {
 		return 0, err
 	}
-	step := int64(-1)
-	if end == keyspace.Right {
-		place, step = place+k.m.len-1, 1
+	place, step := head+k.m.len-1, int64(1)
+	if end == keyspace.Left {
+		place, step = head, -1
+		head -= int64(len(values))
 	}
 	args := k.t.args[:0]
 	for _, v := range values {
@@ -61,6 +72,7 @@ func (k *listKey) Push(end keyspace.End, values [][]byte) (int, error) {
 	if err := k.t.runLater(listAdd, args); err != nil {
 		return 0, err
 	}
+	k.m.head, k.m.headed = head, true
 	n := int(k.m.len) + len(values)
 	return n, k.t.grow(k.m, len(values))
 }
@@ -89,11 +101,14 @@ func (k *listKey) cut(from, to int) error {
 	if err != nil {
 		return err
 	}
-	n, err := k.t.exec(listRemove, integer(k.m.collection), integer(head+int64(from)), integer(head+int64(to)))
-	if err != nil {
+	if err := k.t.later(listRemove, integer(k.m.collection), integer(head+int64(from)), integer(head+int64(to))); err != nil {
 		return err
 	}
-	return k.t.grow(k.m, -int(n))
+	n := to - from + 1
+	if from == 0 {
+		k.m.head += int64(n)
+	}
+	return k.t.grow(k.m, -n)
 }
 
 func (k *listKey) Range(start, stop int, reverse bool, f func(value []byte) bool) error {
@@ -158,6 +173,7 @@ func (k *listKey) Insert(after bool, pivot, value []byte) (int, error) {
 	if place-head < k.m.len/2 {             // the shorter side makes room
 		err = k.shift(head, place-1, -1)
 		place--
+		k.m.head--
 	} else {
 		err = k.shift(place, head+k.m.len-1, 1)
 	}
@@ -223,6 +239,7 @@ func (k *listKey) Remove(n int, value []byte) (int, error) {
 		err = k.compact()
 	case places[0]-head < left/2:
 		err = k.shift(head, places[0]-1, 1)
+		k.m.head++
 	default:
 		err = k.shift(places[0]+1, last, -1)
 	}
@@ -244,7 +261,7 @@ func (k *listKey) compact() error {
 	if err := k.t.drop(k.m); err != nil {
 		return err
 	}
-	k.m.collection = n
+	k.m.collection, k.m.head = n, 1
 	k.t.mark(k.m, dirtyRow)
 	return nil
 }

@@ -34,11 +34,10 @@ var (
 type streamKey struct {
 	t      *tx
 	m      *meta
-	state  *streamState // nil: not read yet, or no longer true
-	fields [][]byte     // of the entry that is visited
+	fields [][]byte // of the entry that is visited
 }
 
-// streamState is the row of a stream, and what of its other tables is asked for with it.
+// streamState is the row of a stream, and what of its other tables is asked for with it. A transaction reads it once, as meta.
 type streamState struct {
 	info                      keyspace.StreamInfo // without Len
 	run, runEntries, runBytes int64               // the last run
@@ -75,7 +74,7 @@ func (k *streamKey) create() (made bool, err error) {
 	if err := k.t.open(k.m, keyspace.Stream); err != nil {
 		return false, err
 	}
-	k.state = &streamState{}
+	k.m.stream = &streamState{}
 	none := keyspace.StreamID{}
 	err = k.t.later(streamNew, integer(k.m.collection), idValue(none), idValue(none), integer(0))
 	return true, err
@@ -83,12 +82,12 @@ func (k *streamKey) create() (made bool, err error) {
 
 // load returns what is known of the stream, which exists.
 func (k *streamKey) load() (*streamState, error) {
-	if k.state != nil {
-		return k.state, nil
+	if k.m.stream != nil {
+		return k.m.stream, nil
 	}
 	k.t.args = append(k.t.args[:0], integer(k.m.collection))
 	_, err := k.t.run(streamGet, k.t.args, func(_ int, r Row) error {
-		k.state = &streamState{
+		k.m.stream = &streamState{
 			info: keyspace.StreamInfo{
 				Last: idAt(r, 0), MaxDeleted: idAt(r, 1), Added: uint64(r.Int(2)), Groups: int(r.Int(6)), First: idAt(r, 7),
 			},
@@ -96,10 +95,10 @@ func (k *streamKey) load() (*streamState, error) {
 		}
 		return nil
 	})
-	if err == nil && k.state == nil {
+	if err == nil && k.m.stream == nil {
 		err = fmt.Errorf("stream %d has no row in redbud_stream", k.m.collection)
 	}
-	return k.state, err
+	return k.m.stream, err
 }
 
 func (k *streamKey) Info() (i keyspace.StreamInfo, ok bool, err error) {
@@ -139,7 +138,7 @@ func (k *streamKey) SetInfo(last, maxDeleted keyspace.StreamID, added uint64) er
 	if err != nil {
 		return err
 	}
-	k.state = nil
+	k.m.stream = nil
 	err = k.t.later(streamSet, idValue(last), idValue(maxDeleted), integer(int64(added)), integer(k.m.collection))
 	if err == nil && made {
 		err = k.t.grow(k.m, 0)
@@ -246,6 +245,9 @@ func (k *streamKey) Range(from, to keyspace.StreamID, reverse bool, f func(id ke
 }
 
 func (k *streamKey) Get(ids []keyspace.StreamID, f func(i int, fields [][]byte)) error {
+	if len(ids) == 0 {
+		return nil
+	}
 	next := 0
 	missing := func(until int) {
 		for ; next < until; next++ {
@@ -282,7 +284,10 @@ func (k *streamKey) named(ids []keyspace.StreamID, more ...Value) []Value {
 
 // removeEach removes the rows with the ids and appends whether each was there.
 func (k *streamKey) removeEach(has, remove *Query, ids []keyspace.StreamID, dst []bool, more ...Value) (_ []bool, removed int, err error) {
-	if len(ids) == 1 { // the count tells
+	switch len(ids) {
+	case 0:
+		return dst, 0, nil
+	case 1: // the count tells
 		n, err := k.t.run(remove, k.named(ids, more...), nil)
 		return append(dst, n > 0), int(n), err
 	}
@@ -313,7 +318,7 @@ func (k *streamKey) Delete(ids []keyspace.StreamID, dst []bool) ([]bool, error) 
 			most = id
 		}
 	}
-	k.state = nil
+	k.m.stream = nil
 	if err := k.t.later(streamDeleted, idValue(most), integer(k.m.collection), idValue(most)); err != nil {
 		return dst, err
 	}
@@ -349,6 +354,6 @@ func (k *streamKey) Trim(t *keyspace.StreamTrim) (removed int, err error) {
 	if err != nil || n == 0 {
 		return 0, err
 	}
-	k.state = nil
+	k.m.stream = nil
 	return int(n), k.t.grow(k.m, -int(n))
 }

@@ -98,7 +98,7 @@ func (k *streamKey) SetGroup(name []byte, last keyspace.StreamID, read int64) (c
 			return false, err
 		}
 	}
-	k.state = nil
+	k.m.stream = nil
 	err = k.t.later(groupNew, idValue(last), nullable(read, read == keyspace.NotRead), integer(k.m.collection), blob(name))
 	if err == nil && made {
 		err = k.t.grow(k.m, 0)
@@ -114,7 +114,7 @@ func (k *streamKey) DeleteGroup(name []byte) (bool, error) {
 	if err != nil || n == 0 {
 		return false, err
 	}
-	k.state = nil
+	k.m.stream = nil
 	for _, q := range []*Query{groupLeave, groupForget} {
 		if err := k.t.later(q, integer(k.m.collection), blob(name)); err != nil {
 			return false, err
@@ -220,6 +220,9 @@ func (k *streamKey) PendingAt(group []byte, ids []keyspace.StreamID, dst []keysp
 }
 
 func (k *streamKey) Assign(group, consumer []byte, entries []keyspace.Pending) error {
+	if len(entries) == 0 {
+		return nil
+	}
 	args := k.t.args[:0]
 	for i := range entries {
 		p := &entries[i]

@@ -56,8 +56,11 @@ type meta struct {
 	next       int64 // no field of a hash expires before; keyspace.Never: none does
 	hidden     int64 // how many of len have expired; 0 unless they have to stay
 	value      []byte
-	valued     bool // value is known
-	dirty      dirt // what of it is not written yet
+	valued     bool         // value is known
+	stream     *streamState // nil: not read yet, or no longer true
+	head       int64        // the place of the first element of a list
+	headed     bool         // head is known
+	dirty      dirt         // what of it is not written yet
 }
 
 // dirt is what of the row of a key has to be written.
