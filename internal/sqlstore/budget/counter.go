@@ -29,7 +29,14 @@ func (d *counter) Open(ctx context.Context, write bool) (sqlstore.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &countedConn{Conn: c, d: d}, nil
+	counted := &countedConn{Conn: c, d: d}
+	if l, ok := c.(sqlstore.Locker); ok {
+		return struct {
+			*countedConn
+			sqlstore.Locker
+		}{counted, l}, nil
+	}
+	return counted, nil
 }
 
 func (d *counter) reset() {
