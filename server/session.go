@@ -454,11 +454,17 @@ func (s *session) known(mark int) {
 	if s.host == nil {
 		return
 	}
-	if err := s.host.Join(s.ctx); err != nil {
-		s.out.Truncate(mark)
-		s.out.Error(s.failure(err))
-		s.ended = true // or it would believe that it hears everything
+	err := s.host.Join(s.ctx)
+	if err == nil {
+		return
 	}
+	s.out.Truncate(mark)
+	if refusal := engine.Discarded(""); errors.As(err, &refusal) {
+		s.out.Error(string(refusal))
+	} else {
+		s.out.Error(s.failure(err))
+	}
+	s.ended = true // or it would believe that it hears everything
 }
 
 // errBrowser ends a session without a reply, as in Redis.

@@ -428,6 +428,14 @@ func finite(f float64) float64 {
 	return f
 }
 
+// infinite is the number that finite has made finite.
+func infinite(f float64) float64 {
+	if math.Abs(f) == math.MaxFloat64 {
+		return math.Inf(int(math.Copysign(1, f)))
+	}
+	return f
+}
+
 // row implements sqlstore.Row.
 type row []driver.Value
 
@@ -440,10 +448,7 @@ func (r row) Bytes(i int) []byte {
 
 func (r row) Float(i int) float64 {
 	f, _ := r[i].(float64)
-	if math.Abs(f) == math.MaxFloat64 {
-		return math.Inf(int(math.Copysign(1, f)))
-	}
-	return f
+	return infinite(f)
 }
 
 // Int takes a sum for what it is: a DECIMAL, in digits.

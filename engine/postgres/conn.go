@@ -40,11 +40,16 @@ type conn struct {
 type visitor func(run int, r sqlstore.Row) error
 
 // Who writes keeps all others from writing until its transaction ends, in all processes: the number of the lock says redbud.
+const (
+	lock = `SELECT pg_advisory_xact_lock(125779801437540)`
+	tell = `SELECT pg_notify('redbud', '')`
+)
+
 var (
-	beginWrite = []string{`BEGIN ISOLATION LEVEL READ COMMITTED`, `SELECT pg_advisory_xact_lock(125779801437540)`}
+	beginWrite = []string{`BEGIN ISOLATION LEVEL READ COMMITTED`, lock}
 	beginRead  = []string{`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`}
 	commit     = []string{`COMMIT`}
-	commitTold = []string{`SELECT pg_notify('redbud', '')`, `COMMIT`}
+	commitTold = []string{tell, `COMMIT`}
 	rollback   = []string{`ROLLBACK`}
 )
 

@@ -45,20 +45,25 @@ func (c *conn) known(err error) error {
 }
 
 func (c *conn) meaning(err error) error {
-	var of *pgconn.PgError
-	if errors.As(err, &of) && len(of.Code) == 5 {
-		meaning := meanings[of.Code]
-		if meaning == nil {
-			meaning = meanings[of.Code[:2]]
-		}
-		if meaning != nil {
-			return fmt.Errorf("%w: %w", meaning, err)
-		}
-	}
-	if lost(err) || c.pg != nil && c.pg.IsClosed() {
+	switch meaning := meaningOf(err); {
+	case meaning != nil:
+		return fmt.Errorf("%w: %w", meaning, err)
+	case lost(err) || c.pg != nil && c.pg.IsClosed():
 		return fmt.Errorf("%w: %w", keyspace.ErrLost, err)
 	}
 	return err
+}
+
+// meaningOf is what an error of the server means to a store, whichever driver it came by; nil: nothing more.
+func meaningOf(err error) error {
+	var of interface{ SQLState() string }
+	if !errors.As(err, &of) || len(of.SQLState()) != 5 {
+		return nil
+	}
+	if meaning := meanings[of.SQLState()]; meaning != nil {
+		return meaning
+	}
+	return meanings[of.SQLState()[:2]]
 }
 
 // lost reports whether an error is of the connection, or of making one.

@@ -33,11 +33,19 @@ func known(err error) error {
 	if err == nil {
 		return nil
 	}
-	code := sqlite.ErrCode(err)
-	meaning := meanings[code]
-	if meaning == nil {
-		meaning = meanings[code.ToPrimary()]
+	return wrap(meaningOf(sqlite.ErrCode(err)), err)
+}
+
+// meaningOf is what a result code means to a store; nil: nothing more.
+func meaningOf(code sqlite.ResultCode) error {
+	if meaning := meanings[code]; meaning != nil {
+		return meaning
 	}
+	return meanings[code.ToPrimary()]
+}
+
+// wrap wraps an error in what it means.
+func wrap(meaning, err error) error {
 	if meaning == nil {
 		return err
 	}

@@ -20,6 +20,7 @@ type Options struct {
 	Now     func() time.Time // the clock; default time.Now
 	Logger  *slog.Logger     // takes what scripts log; default slog.Default
 	OnEvent func(Event)      // told of every key event after its transaction is committed; default nobody
+	NoWait  bool             // calls that would wait answer as inside MULTI; default false
 }
 
 // Engine runs batches over a store. It is the only place that knows arity, transactions, retries, undoing a reply
@@ -31,6 +32,7 @@ type Engine struct {
 	store      keyspace.Store
 	now        func() time.Time
 	onEvent    func(Event)
+	noWait     bool
 	notify     atomic.Uint32 // what notify-keyspace-events selects, as bits
 	broker     broker
 	shared     keyspace.Shared // the store, if other processes may have it too; nil: none does
@@ -70,7 +72,7 @@ func NewEngine(store keyspace.Store, o Options) *Engine {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	e := &Engine{store: store, now: o.Now, log: o.Logger, onEvent: o.OnEvent, table: Commands}
+	e := &Engine{store: store, now: o.Now, log: o.Logger, onEvent: o.OnEvent, noWait: o.NoWait, table: Commands}
 	if s, ok := store.(keyspace.KeyNeeder); ok {
 		e.needKeys = s.NeedKeys()
 	}
@@ -175,7 +177,7 @@ func (e *Engine) Do(ctx context.Context, b *engine.Batch, w *resp.Writer) error 
 func (e *Engine) equip(ctx context.Context, c *Ctx, b *engine.Batch, w *resp.Writer) {
 	b.Done = 0
 	c.ctx, c.W, c.Session, c.looks.Unused = ctx, w, b.Session, b.NoTouch
-	c.bounded, c.short, c.lonely, c.blockable = e.bounded.Load(), false, e.lonely(), !b.Atomic
+	c.bounded, c.short, c.lonely, c.blockable = e.bounded.Load(), false, e.lonely(), !b.Atomic && !e.noWait
 }
 
 // countChanges counts the keys that the batch has written.
@@ -464,6 +466,7 @@ var codes = []struct {
 	{keyspace.ErrLost, "MASTERDOWN"},
 	{keyspace.ErrBusy, "TRYAGAIN"},
 	{keyspace.ErrConflict, "TRYAGAIN"},
+	{keyspace.ErrBeginAgain, "TRYAGAIN"},
 	{keyspace.ErrReadOnly, "READONLY"},
 	{keyspace.ErrFull, "MISCONF"}, // as when the append-only file cannot be written
 	{keyspace.ErrTooLarge, "ERR"},

@@ -71,10 +71,12 @@ func (e *Engine) Join(ctx context.Context) error {
 		return nil
 	}
 	err := e.shared.Join(ctx)
-	if errors.Is(err, keyspace.ErrCut) {
+	switch {
+	case errors.Is(err, keyspace.ErrCut):
 		return engine.Discarded(e.busyRefusal())
-	}
-	if err != nil {
+	case errors.Is(err, keyspace.ErrDeaf):
+		return engine.Discarded("ERR " + err.Error())
+	case err != nil:
 		return e.failure("tell other processes what is listened to", err)
 	}
 	return nil

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -15,6 +16,7 @@ type Opener func(ctx context.Context, u *url.URL) (Engine, error)
 var registry struct {
 	sync.RWMutex // guards schemes
 	schemes      map[string]Opener
+	inTx         map[string]TxOpener
 }
 
 // Register makes the schemes known to Open. Engine packages call it from init, so that importing an engine
@@ -31,6 +33,36 @@ func Register(open Opener, schemes ...string) {
 		}
 		registry.schemes[s] = open
 	}
+}
+
+// TxOpener opens the engine inside a transaction that the program has begun and is going to end, as a driver has it.
+type TxOpener func(ctx context.Context, tx any) (Engine, error)
+
+// RegisterTx makes the schemes, which are registered, known to OpenTx.
+func RegisterTx(open TxOpener, schemes ...string) {
+	registry.Lock()
+	defer registry.Unlock()
+	if registry.inTx == nil {
+		registry.inTx = map[string]TxOpener{}
+	}
+	for _, s := range schemes {
+		if _, taken := registry.inTx[s]; taken {
+			panic("engine: scheme " + s + " is registered twice for transactions")
+		}
+		registry.inTx[s] = open
+	}
+}
+
+// OpenTx opens the engine of a scheme inside a transaction.
+func OpenTx(ctx context.Context, scheme string, tx any) (Engine, error) {
+	registry.RLock()
+	open := registry.inTx[strings.ToLower(scheme)]
+	known := slices.Sorted(maps.Keys(registry.inTx))
+	registry.RUnlock()
+	if open == nil {
+		return nil, fmt.Errorf("no imported engine opens a transaction of %q; known are %s, of those packages engine/sqlite, engine/postgres and engine/mysql that are imported", scheme, strings.Join(known, ", "))
+	}
+	return open(ctx, tx)
 }
 
 // Schemes are the registered schemes in alphabetical order.

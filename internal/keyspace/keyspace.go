@@ -65,6 +65,12 @@ var (
 	ErrFull     = errors.New("the database is full")          // or its disk
 	ErrTooLarge = errors.New("too large for the database")    // a value, a name or a statement
 	ErrDamaged  = errors.New("the database is damaged")       // or no database
+
+	// ErrBeginAgain is a conflict in a transaction that is not the store's own: only whoever began it can try again.
+	ErrBeginAgain = errors.New("another transaction got in the way, this one has to begin again")
+
+	// ErrDeaf is what Join returns inside a transaction that is not the store's own.
+	ErrDeaf = errors.New("nothing is heard inside an SQL transaction, so there is no subscribing")
 )
 
 // Store keeps keys. All methods may be called by many goroutines at once.

@@ -113,8 +113,11 @@ func (t *tx) record() error {
 // Join implements keyspace.Shared. What is not wanted any more goes from the row when it is renewed.
 func (s *Store) Join(ctx context.Context) error {
 	x := &s.exchange
-	if x.peer == nil || x.peer.Wants()&^x.known.Load() == 0 {
+	switch {
+	case x.peer == nil || x.peer.Wants()&^x.known.Load() == 0:
 		return nil
+	case s.inner:
+		return keyspace.ErrDeaf
 	}
 	x.joining.Lock()
 	defer x.joining.Unlock()

@@ -83,6 +83,9 @@ func (s *Store) over(err error) {
 		close(g.done)
 		s.group = nil
 	}
+	if s.inner {
+		s.serial = serial{}
+	}
 	clear(s.tx.metas)
 	clear(s.tx.dirty)
 	s.tx.dirty, s.tx.unwritten, s.tx.conn = s.tx.dirty[:0], 0, nil

@@ -64,6 +64,8 @@ type Store struct {
 	cut                   func() <-chan struct{}
 	now                   func() int64
 	readOnly              bool
+	inner                 bool  // its transactions are savepoints in one of the program's own
+	block                 int64 // how many numbers are taken at once
 	stop                  chan struct{}
 	waits                 chan struct{} // holds a token when somebody has begun to wait, or to listen
 	chores                sync.WaitGroup
@@ -71,14 +73,7 @@ type Store struct {
 
 // Open opens the keyspace of a database, whose tables it makes if they are not there.
 func Open(ctx context.Context, d Driver, o Options) (*Store, error) {
-	s := &Store{dialect: d.Dialect(), turn: make(chan struct{}, 1), stop: make(chan struct{}), waits: make(chan struct{}, 1), now: o.Now, readOnly: o.ReadOnly, watched: map[watchKey]*watchState{}, waiting: map[watchKey]*line{}}
-	seed := o.Seed
-	if seed == 0 {
-		seed = rand.Uint64()
-	}
-	s.rng = rand.New(rand.NewPCG(seed, seed))
-	s.limits.Store(keyspace.DefaultLimits())
-	s.due.Store(math.MaxInt64)
+	s := newStore(d.Dialect(), o)
 	var err error
 	if s.writer, err = d.Open(ctx, true); err != nil {
 		return nil, err
@@ -87,30 +82,51 @@ func Open(ctx context.Context, d Driver, o Options) (*Store, error) {
 	if err := migrate(s.writer, s.dialect, o.ReadOnly); err != nil {
 		return nil, errors.Join(fmt.Errorf("make the tables: %w", err), s.closeAll())
 	}
-	s.tx = &tx{s: s, write: true}
 	if d.Shares() {
-		if o.Readers == 0 {
-			o.Readers = 4
-		}
-		s.readers = make(chan Conn, o.Readers)
-		for range o.Readers {
-			c, err := d.Open(ctx, false)
-			if err != nil {
-				return nil, errors.Join(err, s.closeAll())
-			}
-			s.all = append(s.all, c)
-			s.readers <- c
+		if err := s.openReaders(ctx, d, o.Readers); err != nil {
+			return nil, errors.Join(err, s.closeAll())
 		}
 	}
 	s.turn <- struct{}{}
 	if s.now != nil && !s.readOnly {
 		s.chores.Go(s.sweep)
 		if d.Shares() {
-			s.exchange.process = 1 + rand.Int64N(math.MaxInt64) // another one though the seed is the same
+			s.exchange.process = newProcess()
 			s.chores.Go(func() { s.listen(d) })
 		}
 	}
 	return s, nil
+}
+
+// newStore is one without connections.
+func newStore(d *Dialect, o Options) *Store {
+	s := &Store{dialect: d, block: serialBlock, turn: make(chan struct{}, 1), stop: make(chan struct{}), waits: make(chan struct{}, 1), now: o.Now, readOnly: o.ReadOnly, watched: map[watchKey]*watchState{}, waiting: map[watchKey]*line{}}
+	seed := o.Seed
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	s.rng = rand.New(rand.NewPCG(seed, seed))
+	s.limits.Store(keyspace.DefaultLimits())
+	s.due.Store(math.MaxInt64)
+	s.tx = &tx{s: s, write: true}
+	return s
+}
+
+// openReaders opens the connections that read.
+func (s *Store) openReaders(ctx context.Context, d Driver, n int) error {
+	if n == 0 {
+		n = 4
+	}
+	s.readers = make(chan Conn, n)
+	for range n {
+		c, err := d.Open(ctx, false)
+		if err != nil {
+			return err
+		}
+		s.all = append(s.all, c)
+		s.readers <- c
+	}
+	return nil
 }
 
 // Close implements keyspace.Store.
@@ -193,7 +209,7 @@ func (s *Store) beginWrite(a keyspace.Access, keys []watchKey) (keyspace.Tx, err
 		_ = s.end() // those who are in it are told
 	}
 	t := s.tx
-	t.alone = a.Alone
+	t.alone = a.Alone || s.inner
 	t.start(a)
 	keys = s.queue.take(keys)
 	if s.group != nil {
@@ -288,14 +304,14 @@ func (s *Store) Keep(on bool) { s.kept.Store(on) }
 // serial hands out numbers that no other key, of any process, has had: in blocks, which the database knows of.
 type serial struct{ next, end int64 }
 
-// serialBlock is how many numbers are taken at once.
+// serialBlock is how many numbers are taken at once by a store that has its own transactions.
 const serialBlock = 1 << 12
 
 // number returns the next one.
 func (t *tx) number() (int64, error) {
 	n := &t.s.serial
 	if n.next == n.end {
-		if _, err := t.exec(takeSerial, integer(serialBlock)); err != nil {
+		if _, err := t.exec(takeSerial, integer(t.s.block)); err != nil {
 			return 0, err
 		}
 		end, err := t.one(getSerial)
@@ -303,7 +319,7 @@ func (t *tx) number() (int64, error) {
 			return 0, err
 		}
 		n.end = end
-		n.next = n.end - serialBlock
+		n.next = n.end - t.s.block
 	}
 	n.next++
 	return n.next, nil
