@@ -136,19 +136,22 @@ func mariadbApp(t *testing.T) *app {
 
 // apps are all ways to have a transaction.
 var apps = []struct {
-	name string
-	make func(t *testing.T) *app
+	name, scheme string
+	make         func(t *testing.T) *app
 }{
-	{"SQLite by database sql", func(t *testing.T) *app { a, _ := sqliteApp(t); return onSQL(a) }},
-	{"SQLite by zombiezen", func(t *testing.T) *app { a, path := sqliteApp(t); return onZombiezen(a, path) }},
-	{"PostgreSQL by database sql", func(t *testing.T) *app { return onSQL(postgresApp(t)) }},
-	{"PostgreSQL by pgx", func(t *testing.T) *app { return onPgx(postgresApp(t)) }},
-	{"MariaDB by database sql", func(t *testing.T) *app { return onSQL(mariadbApp(t)) }},
+	{"SQLite by database sql", "sqlite", func(t *testing.T) *app { a, _ := sqliteApp(t); return onSQL(a) }},
+	{"SQLite by zombiezen", "sqlite", func(t *testing.T) *app { a, path := sqliteApp(t); return onZombiezen(a, path) }},
+	{"PostgreSQL by database sql", "postgres", func(t *testing.T) *app { return onSQL(postgresApp(t)) }},
+	{"PostgreSQL by pgx", "postgres", func(t *testing.T) *app { return onPgx(postgresApp(t)) }},
+	{"MariaDB by database sql", "mysql", func(t *testing.T) *app { return onSQL(mariadbApp(t)) }},
 }
 
-// inEachWay runs a test with an app of each kind, and its keys outside of transactions.
-func inEachWay(t *testing.T, f func(t *testing.T, a *app, keys *DB)) {
+// inEachWay runs a test with an app of each kind, but for some schemes, and its keys outside of transactions.
+func inEachWay(t *testing.T, f func(t *testing.T, a *app, keys *DB), without ...string) {
 	for _, c := range apps {
+		if slices.Contains(without, c.scheme) {
+			continue
+		}
 		t.Run(c.name, func(t *testing.T) {
 			a := c.make(t)
 			f(t, a, a.open(t))
@@ -405,6 +408,9 @@ func TestOthersHearOfATransactionOnceItIsCommitted(t *testing.T) {
 			all, err := keys.BLPop(ctx, 0, "l").Result()
 			popped <- strings.Join(all, " ") + errorText(err)
 		}()
+		for !strings.Contains(keys.Info(ctx, "clients").Val(), "blocked_clients:1") && ctx.Err() == nil {
+			time.Sleep(time.Millisecond)
+		}
 		must(t, keys.Set(ctx, "watched", "0", 0).Err())
 		changed := keys.Watch(ctx, func(c *redis.Tx) error {
 			for _, commit := range []bool{false, true} {
@@ -550,4 +556,142 @@ func (a *app) tryToCount(t *testing.T, id int) (*transaction, error) {
 		return tx, err
 	}
 	return tx, tx.exec(`INSERT INTO orders (id) VALUES (` + strconv.Itoa(id) + `)`)
+}
+
+func TestOnlyTransactionsAreOpened(t *testing.T) {
+	inEachWay(t, func(t *testing.T, a *app, _ *DB) {
+		var none *sql.Tx
+		for _, tx := range []any{nil, none, 1, a.sql} {
+			if _, err := FromTx(t.Context(), a.scheme, tx); err == nil || !strings.Contains(err.Error(), "*sql.Tx") {
+				t.Errorf("%T: %v", tx, err)
+			}
+		}
+	})
+	if _, err := FromTx(t.Context(), "sqlite", (*zombiezen.Conn)(nil)); err == nil || !strings.Contains(err.Error(), "nil") {
+		t.Errorf("no connection: %v", err)
+	}
+	if _, err := FromTx(t.Context(), "memory", nil); err == nil || !strings.Contains(err.Error(), "known are mariadb, mysql, postgres, postgresql, sqlite") {
+		t.Errorf("memory: %v", err)
+	}
+	c, err := zombiezen.OpenConn(":memory:")
+	must(t, err)
+	defer c.Close()
+	if _, err := FromTx(t.Context(), "sqlite", c); err == nil || !strings.Contains(err.Error(), "the connection is in no transaction") {
+		t.Errorf("a connection in no transaction: %v", err)
+	}
+}
+
+func TestADatabaseWithoutTablesSaysSo(t *testing.T) {
+	for _, c := range apps {
+		t.Run(c.name, func(t *testing.T) {
+			a := c.make(t)
+			tx := a.begin(t, nil)
+			if _, err := FromTx(t.Context(), a.scheme, tx.tx); err == nil || !strings.Contains(err.Error(), "no tables for keys yet") {
+				t.Errorf("%v", err)
+			}
+			must(t, tx.exec(`INSERT INTO orders (id) VALUES (1)`))
+			must(t, tx.commit())
+			keys := a.open(t)
+			must(t, keys.Set(t.Context(), "k", "v", 0).Err())
+			if _, err := a.sql.Exec(`UPDATE redbud_meta SET value = 1000 WHERE name = 'version'`); err != nil {
+				t.Fatal(err)
+			}
+			tx = a.begin(t, nil)
+			if _, err := FromTx(t.Context(), a.scheme, tx.tx); err == nil || !strings.Contains(err.Error(), "schema version 1000") {
+				t.Errorf("a newer schema: %v", err)
+			}
+		})
+	}
+}
+
+// patience is how a transaction is told not to wait long for others.
+var patience = map[string]string{
+	"sqlite":   `PRAGMA busy_timeout = 50`,
+	"postgres": `SET LOCAL lock_timeout = '50ms'`,
+	"mysql":    `SET SESSION innodb_lock_wait_timeout = 1`,
+}
+
+func TestWhoeverWaitsTooLongIsToldAndGoesOn(t *testing.T) {
+	inEachWay(t, func(t *testing.T, a *app, keys *DB) {
+		ctx := t.Context()
+		first, holder := a.in(t)
+		second, db := a.in(t)
+		must(t, holder.Set(ctx, "k", "first", 0).Err())
+		must(t, second.exec(patience[a.scheme]))
+		for range 2 {
+			if got := answer(db, "SET", "k", "second"); !strings.HasPrefix(got, "TRYAGAIN the database is busy") {
+				t.Errorf("SET: %q", got)
+			}
+			if got := answer(db, "GET", "k"); got != "" {
+				t.Errorf("GET: %q", got)
+			}
+		}
+		must(t, first.rollback())
+		if got := answer(db, "SET", "k", "second"); got != "OK" {
+			t.Errorf("SET, when nobody is in the way: %q", got)
+		}
+		must(t, second.exec(`INSERT INTO orders (id) VALUES (1)`))
+		must(t, second.commit())
+		if got := answer(keys, "GET", "k"); got != "second" {
+			t.Errorf("after the commit: %q", got)
+		}
+	})
+}
+
+// TestAStatementThatFailsLeavesTheTransaction takes a table away for a while. On MySQL that would end the transaction.
+func TestAStatementThatFailsLeavesTheTransaction(t *testing.T) {
+	inEachWay(t, func(t *testing.T, a *app, keys *DB) {
+		ctx := t.Context()
+		tx, db := a.in(t)
+		must(t, tx.exec(`INSERT INTO orders (id) VALUES (1)`))
+		must(t, tx.exec(`ALTER TABLE redbud_list RENAME TO elsewhere`))
+		_, err := db.TxPipelined(ctx, func(p redis.Pipeliner) error {
+			p.Set(ctx, "half", "done", 0)
+			p.RPush(ctx, "l", "a")
+			return nil
+		})
+		if err == nil || !strings.Contains(err.Error(), "redbud_list") {
+			t.Errorf("RPUSH: %v", err)
+		}
+		must(t, tx.exec(`ALTER TABLE elsewhere RENAME TO redbud_list`))
+		if got := answer(db, "RPUSH", "l", "a"); got != "1" {
+			t.Errorf("RPUSH, when there is a table: %q", got)
+		}
+		must(t, tx.commit())
+		if got := answer(keys, "EXISTS", "half", "l"); got != "1" || a.orders(t) != 1 {
+			t.Errorf("%s keys and %d rows", got, a.orders(t))
+		}
+	}, "mysql")
+}
+
+// TestADeadlockIsTold has two transactions wait for each other, which on SQLite they cannot: who writes is alone there.
+func TestADeadlockIsTold(t *testing.T) {
+	inEachWay(t, func(t *testing.T, a *app, _ *DB) {
+		must(t, justExec(a, `INSERT INTO orders (id) VALUES (1)`))
+		first, keys := a.in(t)
+		second, others := a.in(t)
+		must(t, keys.Set(t.Context(), "k", "first", 0).Err())
+		must(t, second.exec(`UPDATE orders SET what = 'second' WHERE id = 1`))
+		ended := make(chan error, 1)
+		go func() { ended <- first.exec(`UPDATE orders SET what = 'first' WHERE id = 1`) }()
+		got := answer(others, "SET", "k", "second")
+		if got != "OK" { // the row is given up
+			must(t, second.rollback())
+		}
+		err := <-ended
+		switch {
+		case err == nil && strings.HasPrefix(got, "TRYAGAIN another transaction got in the way, this one has to begin again"):
+			must(t, first.commit())
+		case err != nil && got == "OK":
+			_ = first.rollback() // it is over already on MySQL
+			must(t, second.commit())
+		default:
+			t.Errorf("UPDATE: %v; SET: %q", err, got)
+		}
+	}, "sqlite")
+}
+
+func justExec(a *app, statement string) error {
+	_, err := a.sql.Exec(statement)
+	return err
 }

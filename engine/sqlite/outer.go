@@ -28,6 +28,9 @@ func openTx(ctx context.Context, tx any) (engine.Engine, error) {
 		if tx == nil {
 			return nil, errors.New("the *sqlite.Conn is nil")
 		}
+		if tx.AutocommitEnabled() {
+			return nil, errors.New("the connection is in no transaction")
+		}
 		o.Runner = runner{tx}
 	default:
 		return nil, fmt.Errorf("want a *sql.Tx, or a *sqlite.Conn of zombiezen.com/go/sqlite in a transaction, and not %T", tx)
