@@ -37,9 +37,9 @@ var schemaMySQL string
 
 // The dialects.
 var (
-	SQLite     = &Dialect{schema: schemaSQLite}
+	SQLite     = &Dialect{schema: schemaSQLite + phrasesSQLite.views()}
 	PostgreSQL = &Dialect{
-		schema: schemaPostgres,
+		schema: schemaPostgres + phrasesPostgres.views(),
 		short:  func(column string) string { return "redbud_short(" + column + ")" },
 		order:  func(column, desc string) string { return "redbud_start(" + column + ")" + desc + ", " + column + desc },
 		param:  func(i int) string { return "$" + strconv.Itoa(i) },
@@ -47,7 +47,7 @@ var (
 		remote: true,
 	}
 	MySQL = &Dialect{
-		schema: schemaMySQL,
+		schema: strings.Replace(schemaMySQL, "{views}", phrasesMySQL.views(), 1), // what ends it says that all of it is there
 		short:  func(column string) string { return column + "_short" },
 		order:  func(column, desc string) string { return column + "_short" + desc },
 		own:    func(q *Query) string { return q.mysql },

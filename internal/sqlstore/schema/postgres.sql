@@ -3,6 +3,13 @@ CREATE FUNCTION redbud_short(name BYTEA) RETURNS BYTEA LANGUAGE sql IMMUTABLE ST
 	'SELECT CASE WHEN octet_length(name) < 768 THEN name ELSE substring(name FROM 1 FOR 736) || sha256(name) END';
 CREATE FUNCTION redbud_start(name BYTEA) RETURNS BYTEA LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS
 	'SELECT substring(name FROM 1 FOR 736)';
+-- Bytes as text where they are text, else in hexadecimal digits.
+CREATE FUNCTION redbud_text(bytes BYTEA) RETURNS TEXT LANGUAGE plpgsql IMMUTABLE STRICT AS $$
+BEGIN
+	RETURN convert_from(bytes, 'UTF8');
+EXCEPTION WHEN character_not_in_repertoire OR untranslatable_character THEN
+	RETURN E'\\x' || encode(bytes, 'hex');
+END $$;
 CREATE TABLE redbud_meta (name TEXT PRIMARY KEY, value BIGINT NOT NULL);
 CREATE TABLE redbud_key (
 	id         BIGINT PRIMARY KEY,
