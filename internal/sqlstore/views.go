@@ -42,7 +42,7 @@ const textSQLite = `CASE WHEN $1 IS NULL THEN NULL WHEN instr($1, x'00') = 0 AND
 )) THEN CAST($1 AS TEXT) ELSE '\x' || lower(hex($1)) END`
 
 // textMySQL compares as Redis does, byte by byte. The words for the character set are there since a view has that of the session
-// which made it otherwise.
+// which made it otherwise. Halves of surrogate pairs are characters to MariaDB.
 const textMySQL = `(CASE WHEN $1 IS NULL THEN NULL WHEN LOCATE(X'00', $1) = 0 AND CAST(CONVERT($1 USING utf8mb4) AS BINARY) = $1 THEN CONVERT($1 USING utf8mb4)
 	ELSE CONCAT(CONVERT(X'5C78' USING utf8mb4), LOWER(CONVERT(HEX($1) USING utf8mb4))) END COLLATE utf8mb4_bin)`
 
@@ -83,7 +83,7 @@ var (
 func numberSQLite(from int) string {
 	var digits []string
 	for i := range 16 {
-		digits = append(digits, fmt.Sprintf(`instr('123456789ABCDEF', substr(hex($1), %d, 1)) << %d`, 2*from-1+i, 60-4*i))
+		digits = append(digits, fmt.Sprintf(`(instr('123456789ABCDEF', substr(hex($1), %d, 1)) << %d)`, 2*from-1+i, 60-4*i))
 	}
 	return strings.Join(digits, " | ")
 }

@@ -31,7 +31,7 @@ WITH RECURSIVE part (db, name, id, fields, number, before_at, before_size, at, s
 	SELECT p.db, p.name, p.id, p.fields, p.number + 1, p.at, p.size, p.at + p.size + {head p.at + p.size of p.fields}, {size p.at + p.size of p.fields}
 	FROM part p WHERE p.at + p.size <= length(p.fields)
 )
-SELECT s.db AS db, {text s.name} AS name, {entry s.id} AS id, s.number / 2 - 1 AS position, {text s.field} AS field, {text s.value} AS value
+SELECT s.db AS db, {text s.name} AS name, {entry s.id} AS id, (s.number >> 1) - 1 AS position, {text s.field} AS field, {text s.value} AS value
 FROM (
 	SELECT db, name, id, number, {bytes before_at before_size of fields} AS field, {bytes at size of fields} AS value FROM part WHERE number % 2 = 0
 ) s
