@@ -6,7 +6,9 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/go-sql-driver/mysql"
 
@@ -47,9 +49,28 @@ func (r runner) Run(text string, args []sqlstore.Value, visit func(r sqlstore.Ro
 		}
 	}
 	if visit == nil {
-		return r.Runner.Run(text, args, nil)
+		changed, err := r.Runner.Run(text, args, nil)
+		if err == nil && changed == 0 {
+			return r.found(text, args)
+		}
+		return changed, err
 	}
 	return r.Runner.Run(text, args, func(r sqlstore.Row) error { return visit(finiteRow{r}) })
+}
+
+// update is a statement that changes rows of a table, if there are any.
+var update = regexp.MustCompile(`^UPDATE ([a-z_]+) SET .* (WHERE .*)$`)
+
+// found is how many rows an UPDATE has found that has changed none. The program's connection may count only those that are different now,
+// and the store wants to know of all.
+func (r runner) found(text string, args []sqlstore.Value) (n int64, err error) {
+	part := update.FindStringSubmatch(text)
+	if part == nil {
+		return 0, nil
+	}
+	where := args[len(args)-strings.Count(part[2], "?"):]
+	_, err = r.Runner.Run(`SELECT count(*) FROM `+part[1]+` `+part[2], where, func(r sqlstore.Row) error { n = r.Int(0); return nil })
+	return n, err
 }
 
 // finiteRow is a row whose numbers were made finite.
