@@ -108,7 +108,7 @@ func (t *tx) end() {
 
 // Settle implements keyspace.Tx.
 func (t *tx) Settle() error {
-	if len(t.s.ready) > 0 && t.write {
+	if t.write && len(t.s.ready) > 0 { // the turns belong to who writes
 		return t.s.serve()
 	}
 	return nil
