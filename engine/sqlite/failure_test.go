@@ -472,18 +472,18 @@ func TestAValueThatIsTooLargeIsRefused(t *testing.T) {
 	}
 	e := command.NewEngine(s, command.Options{})
 	defer e.Close()
-	large := strings.Repeat("x", 20<<10)
+	large := strings.Repeat("x", 200<<10)
 	expect(t, e, "error: ERR too large for the database", "SET a 1", "MSET b 1 c "+large+" d 1", "SET e 1")
 	expect(t, e, ":0 +OK", "EXISTS a b c d e", "SET a 1")
 }
 
-// small is a database in which nothing is longer than 10,000 bytes.
+// small is a database in which nothing is longer than 100,000 bytes.
 type small struct{ sqlstore.Driver }
 
 func (d *small) Open(ctx context.Context, write bool) (sqlstore.Conn, error) {
 	c, err := d.Driver.Open(ctx, write)
 	if err == nil {
-		c.(*conn).db.Limit(sqlite.LimitLength, 10_000)
+		c.(*conn).db.Limit(sqlite.LimitLength, 100_000)
 	}
 	return c, err
 }
