@@ -13,6 +13,7 @@ import (
 
 	"github.com/redbud-go/redbud/engine/memory"
 	"github.com/redbud-go/redbud/internal/engine"
+	"github.com/redbud-go/redbud/internal/engine/enginetest"
 	"github.com/redbud-go/redbud/internal/keyspace"
 	"github.com/redbud-go/redbud/internal/resp"
 	"github.com/redbud-go/redbud/internal/sqlstore"
@@ -127,21 +128,6 @@ func do(t *testing.T, e engine.Engine, words ...string) string {
 	return string(w.Buf)
 }
 
-// ask runs calls, each a line of words, as one batch.
-func ask(t *testing.T, e engine.Engine, lines ...string) string {
-	t.Helper()
-	var w resp.Writer
-	b := engine.Batch{}
-	for _, line := range lines {
-		words, _ := resp.SplitWords([]byte(line))
-		b.Calls = append(b.Calls, words)
-	}
-	if err := e.Do(context.Background(), &b, &w); err != nil {
-		return "error: " + err.Error()
-	}
-	return strings.TrimSpace(strings.ReplaceAll(string(w.Buf), "\r\n", " "))
-}
-
 func TestEveryStatementIsOneToMariaDB(t *testing.T) {
 	d := driverOf(t, testenv.SharedMariaDB(t).Fresh(t))
 	newStore(t, d)
@@ -173,100 +159,11 @@ func TestEveryStatementIsOneToMariaDB(t *testing.T) {
 	}
 }
 
-func TestKeysOutliveTheProcess(t *testing.T) {
-	u := testenv.SharedMariaDB(t).Fresh(t)
-	e := open1(t, u)
-	ask(t, e, "SET s v", "RPUSH l a b", "SADD t x", "ZADD z 1.5 m", "HSET h f v", "XADD x 1-1 f v", "PEXPIRE h 100000", "SELECT 3")
-	if err := e.Close(); err != nil {
-		t.Fatal(err)
-	}
-	e = open1(t, u)
-	got := ask(t, e, "GET s", "LRANGE l 0 -1", "SMEMBERS t", "ZSCORE z m", "HGET h f", "XRANGE x - +", "DBSIZE")
-	if want := "$1 v *2 $1 a $1 b *1 $1 x $3 1.5 $1 v *1 *2 $3 1-1 *2 $1 f $1 v :6"; got != want {
-		t.Errorf("got %s\nwant %s", got, want)
-	}
-	if ttl := ask(t, e, "PTTL h"); ttl == ":-1" || ttl == ":-2" {
-		t.Errorf("the expiry is gone: %s", ttl)
-	}
-}
-
-// TestTwoProcessesShareADatabase has two engines, which know nothing of each other, on one database.
-func TestTwoProcessesShareADatabase(t *testing.T) {
-	u := testenv.SharedMariaDB(t).Fresh(t)
-	engines := []engine.Engine{open1(t, u), open1(t, u)}
-	const each = 100
-	var all sync.WaitGroup
-	for i := range 4 {
-		all.Go(func() {
-			for n := range each {
-				e := engines[i%2]
-				if got := ask(t, e, "INCR n", fmt.Sprintf("SADD s %d-%d", i, n), "HINCRBY h f 1"); strings.Contains(got, "error") || strings.Contains(got, "-ERR") {
-					t.Errorf("%s", got)
-					return
-				}
-			}
-		})
-	}
-	all.Wait()
-	for _, e := range engines {
-		if got, want := ask(t, e, "GET n", "SCARD s", "HGET h f"), "$3 400 :400 $3 400"; got != want {
-			t.Errorf("got %s, want %s", got, want)
-		}
-	}
-}
-
-func TestAKeyThatAnotherProcessWroteHasChanged(t *testing.T) {
-	u := testenv.SharedMariaDB(t).Fresh(t)
-	a, b := open1(t, u), open1(t, u)
-	ask(t, a, "SET k 1", "RPUSH l x", "ZADD z 1 m")
-	for _, c := range []struct {
-		key, call string
-		changed   bool
-	}{
-		{"k", "SET k 2", true}, {"k", "PEXPIRE k 100000", true}, {"k", "GET k", false}, {"k", "SET other 1", false}, {"z", "ZADD z 1 m", false}, {"z", "ZADD z 2 m", true},
-		{"l", "RPUSH l y", true}, {"l", "RENAME l m", true}, {"missing", "SADD missing a", true}, {"k", "FLUSHALL", true},
-	} {
-		g, err := a.Watch(t.Context(), 0, [][]byte{[]byte(c.key)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		ask(t, b, c.call)
-		var w resp.Writer
-		err = a.Do(t.Context(), &engine.Batch{Atomic: true, Guard: g, Calls: []engine.Call{{[]byte("PING")}}}, &w)
-		if changed := err == engine.ErrChanged; changed != c.changed || err != nil && !changed {
-			t.Errorf("%s, after %s: %v", c.key, c.call, err)
-		}
-		g.Release()
-	}
-}
-
-func TestAProcessHearsWhatAnotherOnePushes(t *testing.T) {
-	u := testenv.SharedMariaDB(t).Fresh(t)
-	a, b := open1(t, u), open1(t, u)
-	for round := range 3 {
-		got := make(chan string)
-		go func() {
-			var w resp.Writer
-			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-			defer cancel()
-			batch := engine.Batch{Wait: true, Calls: []engine.Call{{[]byte("BLPOP"), []byte("l"), []byte("0")}}}
-			if err := a.Do(ctx, &batch, &w); err != nil {
-				got <- err.Error()
-				return
-			}
-			got <- strings.ReplaceAll(string(w.Buf), "\r\n", " ")
-		}()
-		for a.(interface{ Waiting() int }).Waiting() == 0 {
-			time.Sleep(time.Millisecond)
-		}
-		ask(t, b, fmt.Sprintf("RPUSH l %d", round))
-		if got, want := <-got, fmt.Sprintf("*2 $1 l $1 %d ", round); got != want {
-			t.Errorf("round %d: %q, want %q", round, got, want)
-		}
-	}
-	if got := ask(t, b, "EXISTS l"); got != ":0" {
-		t.Errorf("what was taken is still there: %s", got)
-	}
+func TestProcessesShareADatabase(t *testing.T) {
+	enginetest.Processes(t, func(t *testing.T) func() (engine.Engine, error) {
+		u := testenv.SharedMariaDB(t).Fresh(t)
+		return func() (engine.Engine, error) { return engine.Open(t.Context(), u) }
+	})
 }
 
 // run runs statements on a database, as an application does.
@@ -306,7 +203,7 @@ func TestTablesAreMadeOnceByManyAndAfterACut(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			if got := ask(t, e, "INCR n"); got[0] != ':' {
+			if got := enginetest.Ask(e, "INCR n"); got[0] != ':' {
 				t.Errorf("INCR: %s", got)
 			}
 			if err := e.Close(); err != nil {
@@ -315,7 +212,7 @@ func TestTablesAreMadeOnceByManyAndAfterACut(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if got := ask(t, open1(t, u), "GET n", "DBSIZE"); got != "$1 4 :1" {
+	if got := enginetest.Ask(open1(t, u), "GET n", "DBSIZE"); got != "$1 4 :1" {
 		t.Errorf("GET n, DBSIZE: %s", got)
 	}
 }
@@ -334,29 +231,29 @@ func TestADatabaseThatCannotBeOpenedIsAnError(t *testing.T) {
 func TestTheNextCommandAfterARestartWorks(t *testing.T) {
 	d := testenv.MariaDB(t)
 	e := open1(t, d.URL())
-	ask(t, e, "SET k v", "INCR n")
+	enginetest.Ask(e, "SET k v", "INCR n")
 	if err := d.Restart(); err != nil {
 		t.Fatal(err)
 	}
-	if got := ask(t, e, "GET k"); got != "$1 v" {
+	if got := enginetest.Ask(e, "GET k"); got != "$1 v" {
 		t.Errorf("a read: %s", got)
 	}
 	if err := d.Restart(); err != nil {
 		t.Fatal(err)
 	}
-	if got := ask(t, e, "INCR n", "RPUSH l a"); got != ":2 :1" {
+	if got := enginetest.Ask(e, "INCR n", "RPUSH l a"); got != ":2 :1" {
 		t.Errorf("a write: %s", got)
 	}
 	d.Kill()
 	for _, call := range []string{"GET k", "INCR n"} {
-		if got := ask(t, e, call); !strings.HasPrefix(got, "error: ") && !strings.HasPrefix(got, "-") {
+		if got := enginetest.Ask(e, call); !strings.HasPrefix(got, "error: ") && !strings.HasPrefix(got, "-") {
 			t.Errorf("%s without a server: %s", call, got)
 		}
 	}
 	if err := d.Restart(); err != nil {
 		t.Fatal(err)
 	}
-	if got := ask(t, e, "INCR n", "GET k", "LRANGE l 0 -1"); got != ":3 $1 v *1 $1 a" {
+	if got := enginetest.Ask(e, "INCR n", "GET k", "LRANGE l 0 -1"); got != ":3 $1 v *1 $1 a" {
 		t.Errorf("after it was down: %s", got)
 	}
 }
@@ -365,7 +262,7 @@ func TestTheNextCommandAfterARestartWorks(t *testing.T) {
 func TestAKilledConnectionLetsOthersWrite(t *testing.T) {
 	u := testenv.SharedMariaDB(t).Fresh(t)
 	e := open1(t, u)
-	ask(t, e, "SET k v")
+	enginetest.Ask(e, "SET k v")
 	d := driverOf(t, u)
 	c := &conn{d: d, write: true}
 	if err := c.connect(t.Context()); err != nil {
@@ -386,7 +283,7 @@ func TestAKilledConnectionLetsOthersWrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := make(chan string)
-	go func() { got <- ask(t, e, "APPEND k w", "GET k") }()
+	go func() { got <- enginetest.Ask(e, "APPEND k w", "GET k") }()
 	select {
 	case early := <-got:
 		t.Fatalf("two write at a time: %s", early)
@@ -449,7 +346,7 @@ func TestAllNamesAreApart(t *testing.T) {
 			}
 		}
 	}
-	if got, n := ask(t, e, "SCARD set", "HLEN hash", "ZCARD zset", "DBSIZE"), len(all); got != fmt.Sprintf(":%d :%d :%d :%d", n, n, n, 2*n+4) {
+	if got, n := enginetest.Ask(e, "SCARD set", "HLEN hash", "ZCARD zset", "DBSIZE"), len(all); got != fmt.Sprintf(":%d :%d :%d :%d", n, n, n, 2*n+4) {
 		t.Errorf("SCARD, HLEN, ZCARD, DBSIZE: %s", got)
 	}
 }
@@ -510,7 +407,7 @@ func TestMembersAreInTheOrderOfTheirBytes(t *testing.T) {
 
 func TestScoresMayBeInfinite(t *testing.T) {
 	e := open1(t, testenv.SharedMariaDB(t).Fresh(t))
-	ask(t, e, "ZADD z inf up -inf down 1.7976931348623157e308 most -1.7976931348623157e308 least 0.1 some 4.9e-324 tiny")
+	enginetest.Ask(e, "ZADD z inf up -inf down 1.7976931348623157e308 most -1.7976931348623157e308 least 0.1 some 4.9e-324 tiny")
 	for call, want := range map[string]string{
 		"ZRANGE z 0 -1":           "*6 $4 down $5 least $4 tiny $4 some $4 most $2 up",
 		"ZSCORE z up":             "$3 inf",
@@ -522,7 +419,7 @@ func TestScoresMayBeInfinite(t *testing.T) {
 		"ZRANGEBYSCORE z inf inf": "*1 $2 up",
 		"ZCOUNT z 0 1e-300":       ":1",
 	} {
-		if got := ask(t, e, call); got != want {
+		if got := enginetest.Ask(e, call); got != want {
 			t.Errorf("%s: %s, want %s", call, got, want)
 		}
 	}
@@ -546,13 +443,13 @@ func TestLargeValuesComeBack(t *testing.T) {
 func TestAValueThatIsTooLargeIsRefused(t *testing.T) {
 	d := testenv.MariaDB(t, "max-allowed-packet=1M")
 	e := open1(t, d.URL())
-	ask(t, e, "SET k v")
+	enginetest.Ask(e, "SET k v")
 	var w resp.Writer
 	err := e.Do(context.Background(), &engine.Batch{Calls: []engine.Call{{[]byte("SET"), []byte("other"), []byte("v")}, {[]byte("SET"), []byte("k"), make([]byte, 1<<20)}}}, &w)
 	if want := "ERR too large for the database: 1048576 bytes, where max_allowed_packet is 1048576"; !strings.Contains(fmt.Sprint(err, string(w.Buf)), want) {
 		t.Errorf("a value of a MiB: %v, %.200q", err, w.Buf)
 	}
-	if got := ask(t, e, "GET k", "EXISTS other", "INCR n"); got != "$1 v :0 :1" {
+	if got := enginetest.Ask(e, "GET k", "EXISTS other", "INCR n"); got != "$1 v :0 :1" {
 		t.Errorf("after it: %s", got)
 	}
 	large := strings.Repeat("x", 1<<20-packetHeader)

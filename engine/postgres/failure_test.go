@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/redbud-go/redbud/internal/engine/enginetest"
 	"github.com/redbud-go/redbud/internal/keyspace"
 	"github.com/redbud-go/redbud/internal/testenv"
 )
@@ -32,7 +33,7 @@ func TestCodesHaveAMeaning(t *testing.T) {
 // TestFailuresAreToldAndLeaveNothing has the server refuse a batch, and then no more.
 func TestFailuresAreToldAndLeaveNothing(t *testing.T) {
 	url := testenv.SharedPostgres(t).Fresh(t)
-	ask(t, open1(t, url), "SET k old")
+	enginetest.Ask(open1(t, url), "SET k old")
 	holder, err := pgconn.Connect(t.Context(), url)
 	if err != nil {
 		t.Fatal(err)
@@ -66,17 +67,17 @@ func TestFailuresAreToldAndLeaveNothing(t *testing.T) {
 			if !strings.HasPrefix(c.want, "READONLY") {
 				c.begin()
 			}
-			if got := ask(t, e, "SET k new", "RPUSH l a", "INCR n"); !strings.HasPrefix(got, "error: "+c.want) {
+			if got := enginetest.Ask(e, "SET k new", "RPUSH l a", "INCR n"); !strings.HasPrefix(got, "error: "+c.want) {
 				t.Errorf("it answers %s, want %s", got, c.want)
 			}
-			if got := ask(t, e, "GET k", "EXISTS n"); got != "$3 old :0" {
+			if got := enginetest.Ask(e, "GET k", "EXISTS n"); got != "$3 old :0" {
 				t.Errorf("what is left of the batch: %s", got)
 			}
 			c.end()
 			if strings.HasPrefix(c.want, "READONLY") {
 				hold("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")()
 			}
-			if got := ask(t, e, "RPUSH l a", "DEL l"); got != ":1 :1" {
+			if got := enginetest.Ask(e, "RPUSH l a", "DEL l"); got != ":1 :1" {
 				t.Errorf("afterwards it answers %s", got)
 			}
 		})

@@ -2,19 +2,17 @@ package postgres
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"net/url"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/redbud-go/redbud/internal/command"
 	"github.com/redbud-go/redbud/internal/engine"
-	"github.com/redbud-go/redbud/internal/resp"
+	"github.com/redbud-go/redbud/internal/engine/enginetest"
 	"github.com/redbud-go/redbud/internal/testenv"
 )
 
@@ -69,81 +67,11 @@ func open1(t *testing.T, url string) *command.Engine {
 	return e
 }
 
-// ask runs calls, each a line of words, as one batch.
-func ask(t *testing.T, e engine.Engine, lines ...string) string {
-	t.Helper()
-	b := engine.Batch{}
-	for _, line := range lines {
-		words, _ := resp.SplitWords([]byte(line))
-		b.Calls = append(b.Calls, words)
-	}
-	return do(e, &b)
-}
-
-func do(e engine.Engine, b *engine.Batch) string {
-	var w resp.Writer
-	if err := e.Do(context.Background(), b, &w); err != nil {
-		return "error: " + err.Error()
-	}
-	return strings.TrimSpace(strings.ReplaceAll(string(w.Buf), "\r\n", " "))
-}
-
-func TestKeysOutliveTheProcess(t *testing.T) {
-	url := testenv.SharedPostgres(t).Fresh(t)
-	e := open1(t, url)
-	ask(t, e, "SET s v", "RPUSH l a b", "SADD t x", "ZADD z 1.5 m", "HSET h f v", "XADD x 1-1 f v", "PEXPIRE h 100000")
-	if err := e.Close(); err != nil {
-		t.Fatal(err)
-	}
-	e = open1(t, url)
-	got := ask(t, e, "GET s", "LRANGE l 0 -1", "SMEMBERS t", "ZSCORE z m", "HGET h f", "XRANGE x - +", "DBSIZE")
-	if want := "$1 v *2 $1 a $1 b *1 $1 x $3 1.5 $1 v *1 *2 $3 1-1 *2 $1 f $1 v :6"; got != want {
-		t.Errorf("got %s\nwant %s", got, want)
-	}
-}
-
-// TestTwoProcessesShareADatabase has two engines, which know nothing of each other, on one database.
-func TestTwoProcessesShareADatabase(t *testing.T) {
-	url := testenv.SharedPostgres(t).Fresh(t)
-	engines := []engine.Engine{open1(t, url), open1(t, url)}
-	const each = 100
-	var all sync.WaitGroup
-	for i := range 8 {
-		all.Go(func() {
-			for n := range each {
-				e := engines[i%2]
-				if got := ask(t, e, "INCR n", fmt.Sprintf("SADD s %d-%d", i, n), "HINCRBY h f 1"); strings.Contains(got, "error") || strings.Contains(got, "-ERR") {
-					t.Errorf("%s", got)
-					return
-				}
-			}
-		})
-	}
-	all.Wait()
-	for _, e := range engines {
-		if got, want := ask(t, e, "GET n", "SCARD s", "HGET h f"), "$3 800 :800 $3 800"; got != want {
-			t.Errorf("got %s, want %s", got, want)
-		}
-	}
-}
-
-func TestAProcessHearsWhatAnotherOnePushes(t *testing.T) {
-	url := testenv.SharedPostgres(t).Fresh(t)
-	a, b := open1(t, url), open1(t, url)
-	for round := range 3 {
-		got := make(chan string)
-		go func() {
-			batch := engine.Batch{Wait: true, Calls: []engine.Call{{[]byte("BLPOP"), []byte("l"), []byte("20")}}}
-			got <- do(a, &batch)
-		}()
-		for a.Waiting() == 0 {
-			time.Sleep(time.Millisecond)
-		}
-		ask(t, b, fmt.Sprintf("RPUSH l %d", round))
-		if got, want := <-got, fmt.Sprintf("*2 $1 l $1 %d", round); got != want {
-			t.Errorf("round %d: %q, want %q", round, got, want)
-		}
-	}
+func TestProcessesShareADatabase(t *testing.T) {
+	enginetest.Processes(t, func(t *testing.T) func() (engine.Engine, error) {
+		url := testenv.SharedPostgres(t).Fresh(t)
+		return func() (engine.Engine, error) { return engine.Open(t.Context(), url) }
+	})
 }
 
 func TestANewerSchemaIsRefused(t *testing.T) {
@@ -180,7 +108,7 @@ func TestSeveralProcessesMakeTheTablesAtOnce(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			if got := ask(t, e, "INCR n"); strings.HasPrefix(got, "-") {
+			if got := enginetest.Ask(e, "INCR n"); strings.HasPrefix(got, "-") {
 				t.Error(got)
 			}
 			if err := e.Close(); err != nil {
@@ -189,7 +117,7 @@ func TestSeveralProcessesMakeTheTablesAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if got := ask(t, open1(t, url), "GET n"); got != "$1 4" {
+	if got := enginetest.Ask(open1(t, url), "GET n"); got != "$1 4" {
 		t.Errorf("got %s", got)
 	}
 }
@@ -197,21 +125,21 @@ func TestSeveralProcessesMakeTheTablesAtOnce(t *testing.T) {
 func TestAfterARestartOfTheServerTheNextCallWorks(t *testing.T) {
 	db := testenv.Postgres(t, "fsync=off")
 	e := open1(t, db.URL())
-	ask(t, e, "SET k v", "RPUSH l a")
+	enginetest.Ask(e, "SET k v", "RPUSH l a")
 	db.Kill()
-	if got := ask(t, e, "SET k w"); !strings.HasPrefix(got, "error: ") {
+	if got := enginetest.Ask(e, "SET k w"); !strings.HasPrefix(got, "error: ") {
 		t.Errorf("without a server SET answers %s", got)
 	}
 	if err := db.Restart(); err != nil {
 		t.Fatal(err)
 	}
-	if got := ask(t, e, "GET k", "LRANGE l 0 -1"); got != "$1 v *1 $1 a" {
+	if got := enginetest.Ask(e, "GET k", "LRANGE l 0 -1"); got != "$1 v *1 $1 a" {
 		t.Errorf("got %s", got)
 	}
 	if err := db.Restart(); err != nil {
 		t.Fatal(err)
 	}
-	if got := ask(t, e, "SET k x", "RPUSH l b"); got != "+OK :2" {
+	if got := enginetest.Ask(e, "SET k x", "RPUSH l b"); got != "+OK :2" {
 		t.Errorf("got %s", got)
 	}
 }
@@ -239,7 +167,7 @@ func TestNamesMayBeLongerThanIndexesTake(t *testing.T) {
 					call = append(call, []byte(word))
 				}
 			}
-			if got := do(e, &engine.Batch{Calls: []engine.Call{call}}); got != c[0] {
+			if got := enginetest.Do(e, &engine.Batch{Calls: []engine.Call{call}}); got != c[0] {
 				t.Errorf("name of %d bytes: %v: %.80s, want %s", n, c[1:], got, c[0])
 			}
 		}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/redbud-go/redbud/internal/command"
 	"github.com/redbud-go/redbud/internal/engine"
+	"github.com/redbud-go/redbud/internal/engine/enginetest"
 	"github.com/redbud-go/redbud/internal/keyspace"
 	"github.com/redbud-go/redbud/internal/resp"
 	"github.com/redbud-go/redbud/internal/sqlstore"
@@ -38,7 +39,7 @@ func openWith(t *testing.T, path string, o Options) engine.Engine {
 // expect runs calls as one batch and compares the replies; of an error, its beginning is enough.
 func expect(t *testing.T, e engine.Engine, want string, lines ...string) {
 	t.Helper()
-	got := ask(t, e, lines...)
+	got := enginetest.Ask(e, lines...)
 	if got != want && !(strings.HasPrefix(want, "error: ") && strings.HasPrefix(got, want)) {
 		t.Errorf("%.80q: %.300s, want %s", lines, got, want)
 	}
@@ -101,7 +102,7 @@ func TestABatchThatFindsTheDatabaseFullDoesNothing(t *testing.T) {
 	expect(t, e, "+OK $1 1 :2", "SET a 1", "GET a", "RPUSH l x y")
 
 	n := 0 // until nothing more fits
-	for ; strings.HasPrefix(ask(t, e, fmt.Sprintf("SET k%d %s", n, large[:10<<10])), "+OK"); n++ {
+	for ; strings.HasPrefix(enginetest.Ask(e, fmt.Sprintf("SET k%d %s", n, large[:10<<10])), "+OK"); n++ {
 	}
 	expect(t, e, fmt.Sprintf(":%d", n), "EXISTS"+keys(n))
 	expect(t, e, "$1 1", "GET a")
@@ -259,7 +260,7 @@ func TestAFileThatIsRemovedIsMissedAndFoundAgain(t *testing.T) {
 	}
 	for _, call := range []string{"SET k lost", "GET k"} {
 		for end := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
-			if got := ask(t, e, call); strings.HasPrefix(got, "error: MASTERDOWN the database was lost") {
+			if got := enginetest.Ask(e, call); strings.HasPrefix(got, "error: MASTERDOWN the database was lost") {
 				break
 			} else if time.Now().After(end) {
 				t.Fatalf("%s goes on without a file: %s", call, got)
@@ -399,7 +400,7 @@ func TestWhatAFailureLeaves(t *testing.T) {
 					left, at = left-1, 0
 					return fmt.Errorf("at %s: %w", what, c.err)
 				})
-				got, want := ask(t, e, batch...), c.want
+				got, want := enginetest.Ask(e, batch...), c.want
 				f.set(nil)
 				if left == c.times { // the batch has no more steps
 					want = done
@@ -438,7 +439,7 @@ func TestOnlyWhatWasAnsweredIsDoneWhenManyWriteAndSomeFail(t *testing.T) {
 	for i := range writers {
 		all.Go(func() {
 			for range each {
-				got := ask(t, e, fmt.Sprintf("INCR n%d", i), fmt.Sprintf("RPUSH l%d x", i), "INCR total", fmt.Sprintf("HINCRBY h %d 1", i))
+				got := enginetest.Ask(e, fmt.Sprintf("INCR n%d", i), fmt.Sprintf("RPUSH l%d x", i), "INCR total", fmt.Sprintf("HINCRBY h %d 1", i))
 				if strings.HasPrefix(got, "error: ") {
 					failed[i]++
 				} else if done[i]++; !strings.HasPrefix(got, fmt.Sprintf(":%d :%d ", done[i], done[i])) {

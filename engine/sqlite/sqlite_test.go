@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/url"
@@ -15,8 +14,8 @@ import (
 	"zombiezen.com/go/sqlite/sqlitex"
 
 	"github.com/redbud-go/redbud/internal/engine"
+	"github.com/redbud-go/redbud/internal/engine/enginetest"
 	"github.com/redbud-go/redbud/internal/keyspace"
-	"github.com/redbud-go/redbud/internal/resp"
 )
 
 func TestURLsNameADatabase(t *testing.T) {
@@ -71,86 +70,11 @@ func open1(t *testing.T, path string) engine.Engine {
 	return e
 }
 
-// ask runs calls, each a line of words, as one batch.
-func ask(t *testing.T, e engine.Engine, lines ...string) string {
-	t.Helper()
-	var w resp.Writer
-	b := engine.Batch{}
-	for _, line := range lines {
-		words, _ := resp.SplitWords([]byte(line))
-		b.Calls = append(b.Calls, words)
-	}
-	if err := e.Do(context.Background(), &b, &w); err != nil {
-		return "error: " + err.Error()
-	}
-	return strings.TrimSpace(strings.ReplaceAll(string(w.Buf), "\r\n", " "))
-}
-
-func TestKeysOutliveTheProcess(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "app.db")
-	e := open1(t, path)
-	ask(t, e, "SET s v", "RPUSH l a b", "SADD t x", "ZADD z 1.5 m", "HSET h f v", "XADD x 1-1 f v", "PEXPIRE h 100000", "SELECT 3")
-	if err := e.Close(); err != nil {
-		t.Fatal(err)
-	}
-	e = open1(t, path)
-	got := ask(t, e, "GET s", "LRANGE l 0 -1", "SMEMBERS t", "ZSCORE z m", "HGET h f", "XRANGE x - +", "DBSIZE")
-	if want := "$1 v *2 $1 a $1 b *1 $1 x $3 1.5 $1 v *1 *2 $3 1-1 *2 $1 f $1 v :6"; got != want {
-		t.Errorf("got %s\nwant %s", got, want)
-	}
-	if ttl := ask(t, e, "PTTL h"); ttl == ":-1" || ttl == ":-2" {
-		t.Errorf("the expiry is gone: %s", ttl)
-	}
-}
-
-// TestTwoProcessesShareAFile has two engines, which know nothing of each other, on one file.
-func TestTwoProcessesShareAFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "app.db")
-	engines := []engine.Engine{open1(t, path), open1(t, path)}
-	const each = 200
-	var all sync.WaitGroup
-	for i := range 4 {
-		all.Go(func() {
-			for n := range each {
-				e := engines[i%2]
-				if got := ask(t, e, "INCR n", fmt.Sprintf("SADD s %d-%d", i, n), "HINCRBY h f 1"); strings.Contains(got, "error") || strings.Contains(got, "-ERR") {
-					t.Errorf("%s", got)
-					return
-				}
-			}
-		})
-	}
-	all.Wait()
-	for _, e := range engines {
-		if got, want := ask(t, e, "GET n", "SCARD s", "HGET h f"), "$3 800 :800 $3 800"; got != want {
-			t.Errorf("got %s, want %s", got, want)
-		}
-	}
-}
-
-func TestAKeyThatAnotherProcessWroteHasChanged(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "app.db")
-	a, b := open1(t, path), open1(t, path)
-	ask(t, a, "SET k 1", "RPUSH l x")
-	for _, c := range []struct {
-		key, call string
-		changed   bool
-	}{
-		{"k", "SET k 2", true}, {"k", "PEXPIRE k 100000", true}, {"k", "GET k", false}, {"k", "SET other 1", false},
-		{"l", "RPUSH l y", true}, {"l", "RENAME l m", true}, {"missing", "SADD missing a", true}, {"k", "FLUSHALL", true},
-	} {
-		g, err := a.Watch(t.Context(), 0, [][]byte{[]byte(c.key)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		ask(t, b, c.call)
-		var w resp.Writer
-		err = a.Do(t.Context(), &engine.Batch{Atomic: true, Guard: g, Calls: []engine.Call{{[]byte("PING")}}}, &w)
-		if changed := err == engine.ErrChanged; changed != c.changed || err != nil && !changed {
-			t.Errorf("%s, after %s: %v", c.key, c.call, err)
-		}
-		g.Release()
-	}
+func TestProcessesShareAFile(t *testing.T) {
+	enginetest.Processes(t, func(t *testing.T) func() (engine.Engine, error) {
+		path := filepath.Join(t.TempDir(), "app.db")
+		return func() (engine.Engine, error) { return New(t.Context(), path, Options{Synchronous: "off"}) }
+	})
 }
 
 func TestANewerSchemaIsRefused(t *testing.T) {
@@ -187,9 +111,9 @@ func TestWhatExpiredAndWhatNobodyNamesIsSwept(t *testing.T) {
 		for n := range 100 {
 			call += fmt.Sprintf(" %d-%d", i, n)
 		}
-		ask(t, e, call)
+		enginetest.Ask(e, call)
 	}
-	ask(t, e, "SET k v PX 1", "DEL big0", "SET big1 v", "PEXPIRE big2 1")
+	enginetest.Ask(e, "SET k v PX 1", "DEL big0", "SET big1 v", "PEXPIRE big2 1")
 	c, err := sqlite.OpenConn(path)
 	if err != nil {
 		t.Fatal(err)
@@ -213,35 +137,6 @@ func TestWhatExpiredAndWhatNobodyNamesIsSwept(t *testing.T) {
 	}
 }
 
-func TestAProcessHearsWhatAnotherOnePushes(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "app.db")
-	a, b := open1(t, path), open1(t, path)
-	for round := range 3 {
-		got := make(chan string)
-		go func() {
-			var w resp.Writer
-			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-			defer cancel()
-			batch := engine.Batch{Wait: true, Calls: []engine.Call{{[]byte("BLPOP"), []byte("l"), []byte("0")}}}
-			if err := a.Do(ctx, &batch, &w); err != nil {
-				got <- err.Error()
-				return
-			}
-			got <- strings.ReplaceAll(string(w.Buf), "\r\n", " ")
-		}()
-		for a.(interface{ Waiting() int }).Waiting() == 0 {
-			time.Sleep(time.Millisecond)
-		}
-		ask(t, b, fmt.Sprintf("RPUSH l %d", round))
-		if got, want := <-got, fmt.Sprintf("*2 $1 l $1 %d ", round); got != want {
-			t.Errorf("round %d: %q, want %q", round, got, want)
-		}
-	}
-	if got := ask(t, b, "EXISTS l"); got != ":0" {
-		t.Errorf("what was taken is still there: %s", got)
-	}
-}
-
 func TestAnExclusiveFileIsOneProcessesOwn(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "app.db")
 	e, err := New(t.Context(), path, Options{Synchronous: "off", Exclusive: true})
@@ -253,13 +148,13 @@ func TestAnExclusiveFileIsOneProcessesOwn(t *testing.T) {
 	for range 4 {
 		all.Go(func() {
 			for range 100 {
-				ask(t, e, "INCR n", "HINCRBY h f 1")
-				ask(t, e, "GET n", "HGETALL h")
+				enginetest.Ask(e, "INCR n", "HINCRBY h f 1")
+				enginetest.Ask(e, "GET n", "HGETALL h")
 			}
 		})
 	}
 	all.Wait()
-	if got, want := ask(t, e, "GET n", "HGET h f"), "$3 400 $3 400"; got != want {
+	if got, want := enginetest.Ask(e, "GET n", "HGET h f"), "$3 400 $3 400"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	if other, err := New(t.Context(), path, Options{BusyTimeout: 10 * time.Millisecond}); !errors.Is(err, keyspace.ErrBusy) {
@@ -269,7 +164,7 @@ func TestAnExclusiveFileIsOneProcessesOwn(t *testing.T) {
 	if err := e.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if got := ask(t, open1(t, path), "GET n"); got != "$3 400" {
+	if got := enginetest.Ask(open1(t, path), "GET n"); got != "$3 400" {
 		t.Errorf("what was written is %s", got)
 	}
 }

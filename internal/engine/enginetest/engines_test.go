@@ -57,6 +57,20 @@ func TestMemory(t *testing.T) {
 	Run(t, Options{Name: "memory", Open: openMemory, Serve: serve})
 }
 
+// opened is an engine that was opened; it ends with the test.
+func opened(t testing.TB, e engine.Engine, err error) engine.Engine {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return e
+}
+
 // serve puts a server in front of an engine.
 func serve(t testing.TB, e engine.Engine) Front {
 	o := server.Options{Logger: slog.New(slog.DiscardHandler), Hub: server.NewHub()}

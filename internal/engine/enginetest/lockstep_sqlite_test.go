@@ -14,15 +14,7 @@ import (
 // openSQLiteNow opens the SQLite engine on a file, with a clock that goes.
 func openSQLiteNow(t *testing.T) engine.Engine {
 	e, err := sqlite.New(t.Context(), filepath.Join(t.TempDir(), "test.db"), sqlite.Options{Synchronous: "off"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := e.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return e
+	return opened(t, e, err)
 }
 
 func TestRandomCallsOnSQLiteAnswerAsOnRedis(t *testing.T) {

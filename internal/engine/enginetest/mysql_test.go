@@ -63,15 +63,7 @@ func TestMySQL(t *testing.T) {
 // openMariaDBNow opens the MariaDB engine on an empty database, with a clock that goes.
 func openMariaDBNow(t *testing.T) engine.Engine {
 	e, err := mysql.New(t.Context(), testenv.SharedMariaDB(t).Fresh(t), mysql.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := e.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return e
+	return opened(t, e, err)
 }
 
 func TestRandomCallsOnMySQLAnswerAsOnRedis(t *testing.T) {

@@ -40,15 +40,7 @@ func TestPostgreSQL(t *testing.T) {
 // openPostgresNow opens the PostgreSQL engine on an empty database, with a clock that goes.
 func openPostgresNow(t *testing.T) engine.Engine {
 	e, err := postgres.New(t.Context(), testenv.SharedPostgres(t).Fresh(t), postgres.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := e.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return e
+	return opened(t, e, err)
 }
 
 func TestRandomCallsOnPostgreSQLAnswerAsOnRedis(t *testing.T) {
