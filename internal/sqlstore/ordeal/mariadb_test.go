@@ -45,12 +45,6 @@ func freshMariaDB(t *testing.T, server *testenv.Database) *database {
 			}
 			return n
 		},
-		kill: func(t *testing.T) {
-			t.Helper()
-			server.Kill()
-			if err := server.Restart(); err != nil {
-				t.Fatal(err)
-			}
-		},
+		kill: func(t *testing.T) { restart(t, server) },
 	}
 }

@@ -36,12 +36,15 @@ func freshPostgreSQL(t *testing.T, server *testenv.Database) *database {
 			}
 			return n
 		},
-		kill: func(t *testing.T) {
-			t.Helper()
-			server.Kill()
-			if err := server.Restart(); err != nil {
-				t.Fatal(err)
-			}
-		},
+		kill: func(t *testing.T) { restart(t, server) },
+	}
+}
+
+// restart kills a server and starts it again.
+func restart(t *testing.T, server *testenv.Database) {
+	t.Helper()
+	server.Kill()
+	if err := server.Restart(); err != nil {
+		t.Fatal(err)
 	}
 }
