@@ -97,7 +97,7 @@ type Node struct {
 	Text  string
 	Kids  []*Node
 
-	Place int // where it was built: what it means is up to the builder; 0: nobody knows. It does not travel
+	Place string // where it was built, as "file.go:12"; "": nobody knows. It does not travel
 }
 
 // form is what is particular about an op: what it has besides kids, and how many of those; max -1: any number.
