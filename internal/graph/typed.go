@@ -40,6 +40,9 @@ func (c *checker) order(n *Node) Type {
 			if t.Kind == Any {
 				want = other.Required()
 			}
+			if want.Numeric() { // an Int is compared with 2.5 as well
+				want = number
+			}
 			if t.Nullable() && want.Kind != Any {
 				n.Kids[i] = &Node{Op: OpConv, Type: want, Kids: []*Node{kid}, Place: kid.Place}
 			}
