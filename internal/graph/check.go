@@ -614,6 +614,9 @@ func (c *checker) call(n, v *Node) Type {
 			c.complain(n.Kids[i], "%s can't be a word of %s", kid.Type, n.Text)
 		}
 	}
+	if strings.EqualFold(n.Text, "SELECT") {
+		c.complain(n, "a program stays in its database")
+	}
 	if n.Write && c.p.ReadOnly {
 		c.complain(n, "%s may write, and the program is read-only", n.Text)
 	}

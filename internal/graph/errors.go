@@ -17,6 +17,7 @@ const (
 	KindReply  = "reply"  // a command replied what its shape does not know
 	KindSteps  = "steps"  // more turns of loops than the limit; on embedded engines alone
 	KindMemory = "memory" // more memory than the limit; on embedded engines alone
+	KindCall   = "call"   // not as many keys or arguments as the program declares
 )
 
 // The errors as error messages. Those with a verb take what stands in the comment.
@@ -41,6 +42,9 @@ const (
 	ErrReply     = "script: reply: not what the command is for"  //
 	ErrSteps     = "script: steps: more than %d turns of loops"  // the limit
 	ErrMemory    = "script: memory: more than a script may have" //
+	ErrKeys      = "script: call: %d keys instead of %d"         // how many there are; how many are declared
+	ErrManyKeys  = "script: call: %d keys instead of %d or more" // the same
+	ErrArgs      = "script: call: %d arguments instead of %d"    // the same
 )
 
 // The limits of values.

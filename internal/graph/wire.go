@@ -115,6 +115,9 @@ func (e *encoder) node(n *Node) {
 	}
 }
 
+// IsWire reports whether bytes begin as the wire form of a program does, which no script in Lua does.
+func IsWire(b []byte) bool { return len(b) >= len(magic) && string(b[:3]) == magic[:3] }
+
 // ErrMalformed is the error of bytes that are no program.
 var ErrMalformed = errors.New("not the wire form of a program")
 
@@ -128,7 +131,7 @@ func Decode(wire []byte) (p *Program, err error) {
 			p, err = nil, ErrMalformed
 		}
 	}()
-	if len(wire) < len(magic) || string(wire[:3]) != magic[:3] {
+	if !IsWire(wire) {
 		return nil, ErrMalformed
 	}
 	if wire[3] != magic[3] {
