@@ -47,6 +47,7 @@ var effectRules = map[string]effectRule{
 	"flushall": {always: true}, "flushdb": {always: true},
 	"function|load": {always: true}, "function|delete": {always: true}, "function|flush": {always: true}, "function|restore": {always: true},
 	"eval": {within: true}, "eval_ro": {within: true}, "evalsha": {within: true}, "evalsha_ro": {within: true},
+	"redbud.eval": {within: true}, "redbud.eval_ro": {within: true}, "redbud.evalsha": {within: true}, "redbud.evalsha_ro": {within: true},
 	"fcall": {within: true}, "fcall_ro": {within: true},
 	"debug": {tell: func(c *Ctx, _ *resp.Value) error { c.eff.lost = true; return nil }},
 }

@@ -87,6 +87,7 @@ func NewEngine(store keyspace.Store, o Options) *Engine {
 		s.Share(peer{e})
 	}
 	e.pauses.keep = keeper(store)
+	e.scripts.table = Commands
 	e.contexts.New = func() any { return newCtx(e) }
 	e.Settings = newSettings()
 	if s, ok := store.(keyspace.Limited); ok {

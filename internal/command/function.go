@@ -157,8 +157,8 @@ func fcall(c *Ctx) error {
 	if err != nil {
 		return err
 	}
-	return host.execute(f.Name, func(m *lua.Machine) {
-		m.Call(f, &lua.Run{Keys: keys, Args: args, Host: host, W: c.W})
+	return host.execute(f.Name, func() {
+		c.Engine.scripts.lua().Call(f, &lua.Run{Keys: keys, Args: args, Host: host, W: c.W})
 	})
 }
 

@@ -90,12 +90,12 @@ func (e *Engine) mayWrite(row *Command, call engine.Call) bool {
 		return false
 	}
 	switch row.Name {
-	case "eval":
-		script, err := e.scripts.add(call[1], false)
-		return err != nil || script.Flags&lua.NoWrites == 0
-	case "evalsha":
-		script := e.scripts.find(call[1])
-		return script == nil || script.Flags&lua.NoWrites == 0
+	case "eval", "redbud.eval":
+		k, err := e.scripts.add(call[1], false)
+		return err != nil || k.flags()&lua.NoWrites == 0
+	case "evalsha", "redbud.evalsha":
+		k := e.scripts.find(call[1])
+		return k == nil || k.flags()&lua.NoWrites == 0
 	case "fcall":
 		f := e.scripts.libraries.function(call[1])
 		return f == nil || f.Flags&lua.NoWrites == 0

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/redbud-go/redbud/internal/graph"
 	"github.com/redbud-go/redbud/internal/lua"
 )
 
@@ -42,7 +43,10 @@ const scriptFlags = NoScript | Stale | SkipMonitor | NoMandatoryKeys | AllKeys
 // scriptKeys are the keys that scripts declare.
 var scriptKeys = Keys{NumKeys: 2}
 
-const errNoScript = Refusal("NOSCRIPT No matching script. Please use EVAL.")
+const (
+	errNoScript = Refusal("NOSCRIPT No matching script. Please use EVAL.")
+	errInLua    = Refusal("ERR a portable script is no script in Lua: REDBUD.EVAL runs it")
+)
 
 // maxEvaluated is how many scripts that came by EVAL are kept for EVALSHA; those that SCRIPT LOAD brought stay. It is the number
 // that Redis has since 7.4.
@@ -50,6 +54,7 @@ const maxEvaluated = 500
 
 // scripts are what the scripts and functions of an engine have in common. It is safe for concurrent use.
 type scripts struct {
+	table   *Table // of what programs call
 	once    sync.Once
 	machine *lua.Machine
 
@@ -60,10 +65,19 @@ type scripts struct {
 	libraries libraries
 }
 
-// knownScript is a script that EVALSHA knows.
+// knownScript is a script that EVALSHA knows, or a program that REDBUD.EVALSHA knows: one of the two is there.
 type knownScript struct {
-	*lua.Script
-	place *list.Element // in evaluated; nil: it was loaded
+	lua     *lua.Script
+	program *program
+	place   *list.Element // in evaluated; nil: it was loaded
+}
+
+// flags are what a script says of itself.
+func (k *knownScript) flags() lua.Flags {
+	if k.program != nil {
+		return k.program.flags()
+	}
+	return k.lua.Flags
 }
 
 // lua returns what runs scripts. It is made for the first of them.
@@ -73,7 +87,7 @@ func (s *scripts) lua() *lua.Machine {
 }
 
 // find returns a script by its name in hexadecimal digits; nil: it is not known.
-func (s *scripts) find(sha []byte) *lua.Script {
+func (s *scripts) find(sha []byte) *knownScript {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	k := s.bySHA[string(sha)]
@@ -85,24 +99,33 @@ func (s *scripts) find(sha []byte) *lua.Script {
 	if k.place != nil {
 		s.evaluated.MoveToBack(k.place)
 	}
-	return k.Script
+	return k
+}
+
+// compile makes a script of its source, or a program of its wire form.
+func (s *scripts) compile(source []byte) (k *knownScript, err error) {
+	k = &knownScript{}
+	if graph.IsWire(source) {
+		k.program, err = compileProgram(source, s.table)
+	} else if k.lua, err = s.lua().Compile(source); err != nil {
+		err = Refusal(err.Error())
+	}
+	return k, err
 }
 
 // add returns the script of a source, which EVALSHA knows from then on.
-func (s *scripts) add(source []byte, load bool) (*lua.Script, error) {
+func (s *scripts) add(source []byte, load bool) (_ *knownScript, err error) {
 	sha := lua.SHA(source)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	k := s.bySHA[sha]
 	if k == nil {
-		script, err := s.lua().Compile(source)
-		if err != nil {
-			return nil, Refusal(err.Error())
+		if k, err = s.compile(source); err != nil {
+			return nil, err
 		}
 		if s.bySHA == nil {
 			s.bySHA = map[string]*knownScript{}
 		}
-		k = &knownScript{Script: script}
 		s.bySHA[sha] = k
 		if !load {
 			k.place = s.evaluated.PushBack(sha)
@@ -119,7 +142,7 @@ func (s *scripts) add(source []byte, load bool) (*lua.Script, error) {
 	default:
 		s.evaluated.MoveToBack(k.place)
 	}
-	return k.Script, nil
+	return k, nil
 }
 
 // flush forgets all scripts.
@@ -151,11 +174,14 @@ func eval(c *Ctx) error {
 	if err != nil {
 		return err
 	}
-	script, err := c.Engine.scripts.add(c.Args[1], false)
+	if graph.IsWire(c.Args[1]) {
+		return errInLua
+	}
+	k, err := c.Engine.scripts.add(c.Args[1], false)
 	if err != nil {
 		return err
 	}
-	return c.runScript(script, keys, args)
+	return c.runScript(k.lua, keys, args)
 }
 
 func evalSHA(c *Ctx) error {
@@ -166,11 +192,11 @@ func evalSHA(c *Ctx) error {
 	if err != nil {
 		return err
 	}
-	script := c.Engine.scripts.find(c.Args[1])
-	if script == nil {
+	k := c.Engine.scripts.find(c.Args[1])
+	if k == nil || k.lua == nil {
 		return errNoScript
 	}
-	return c.runScript(script, keys, args)
+	return c.runScript(k.lua, keys, args)
 }
 
 // scriptArguments divides what follows the script into keys and arguments.
@@ -196,17 +222,16 @@ func (c *Ctx) runScript(script *lua.Script, keys, args [][]byte) error {
 	if err != nil {
 		return err
 	}
-	return host.execute("", func(m *lua.Machine) {
-		m.Eval(script, &lua.Run{Keys: keys, Args: args, Host: host, W: c.W})
+	return host.execute("", func() {
+		c.Engine.scripts.lua().Eval(script, &lua.Run{Keys: keys, Args: args, Host: host, W: c.W})
 	})
 }
 
 func scriptLoad(c *Ctx) error {
-	script, err := c.Engine.scripts.add(c.Args[2], true)
-	if err != nil {
+	if _, err := c.Engine.scripts.add(c.Args[2], true); err != nil {
 		return err
 	}
-	c.W.BulkString(script.SHA)
+	c.W.BulkString(lua.SHA(c.Args[2]))
 	return nil
 }
 

@@ -22,9 +22,13 @@ type scripting struct {
 
 	refusal []byte // the last that the script got for a call
 
+	program *program // that runs; nil: a script in Lua does
+	known   bool     // others know that it runs
+
 	readOnly bool // it may call nothing that writes,
 	short    bool // or that takes memory, unless it has written already
 	db       int  // when it began
+	own      engine.Call
 }
 
 var _ lua.Host = (*scripting)(nil)
@@ -57,16 +61,16 @@ func (c *Ctx) scripting(flags lua.Flags, lenient bool) (*scripting, error) {
 		s = &scripting{c: c}
 		c.script = s
 	}
-	s.readOnly, s.short, s.err, s.refusal = readOnly, c.short && flags&lua.AllowOOM == 0, nil, s.refusal[:0]
+	s.program, s.readOnly, s.short, s.err, s.refusal = nil, readOnly, c.short && flags&lua.AllowOOM == 0, nil, s.refusal[:0]
 	return s, nil
 }
 
 // execute runs a script; function is its name, "" for one of EVAL.
-func (s *scripting) execute(function string, run func(*lua.Machine)) error {
+func (s *scripting) execute(function string, run func()) error {
 	mark := s.c.W.Len()
 	s.begin(function)
 	defer s.leave() // after a panic too: nobody must be told for ever that a script takes too long
-	run(s.c.Engine.scripts.lua())
+	run()
 	return s.end(mark)
 }
 
@@ -75,13 +79,23 @@ func (s *scripting) begin(function string) {
 	if s.run == nil {
 		s.run = &running{}
 	}
-	e := s.c.Engine
-	s.db = s.c.DB
-	s.run.function, s.run.call, s.run.since = function, s.c.Args, e.now()
+	s.db, s.own, s.known = s.c.DB, s.c.Args, false
+	s.run.function = function
 	s.run.wrote.Store(false)
 	if s.c.Session != nil {
 		s.c.Session.Scripted(s.c.Args, true)
 	}
+	if s.program == nil {
+		s.announce()
+	}
+}
+
+// announce lets others know that the script runs, and notes how long it does. Most programs end sooner than that takes, so they do it
+// when they are asked whether to go on.
+func (s *scripting) announce() {
+	e := s.c.Engine
+	s.known = true
+	s.run.call, s.run.since = s.own, e.now()
 	e.busy.begin(s.run, time.Duration(e.Settings.Int("busy-reply-threshold"))*time.Millisecond)
 }
 
@@ -102,6 +116,10 @@ func (s *scripting) end(mark int) error {
 
 // leave notes that no script runs any more.
 func (s *scripting) leave() {
+	s.own = nil
+	if !s.known {
+		return
+	}
 	if !s.c.Engine.busy.end(s.run) {
 		s.run = nil // its alarm may still come
 	} else {
@@ -111,25 +129,29 @@ func (s *scripting) leave() {
 
 // Call implements lua.Host.
 func (s *scripting) Call(args [][]byte, proto int) []byte {
+	return s.answer(Commands.Row(args), args, proto)
+}
+
+// answer runs a call by its row and returns its reply.
+func (s *scripting) answer(row *Command, args [][]byte, proto int) []byte {
 	c := s.c
 	s.w.Buf, s.w.Proto = s.w.Buf[:0], proto
-	outer, call, row, blockable, counts := c.W, c.Args, c.Row, c.blockable, c.looks.Counts
+	outer, call, own, blockable, counts := c.W, c.Args, c.Row, c.blockable, c.looks.Counts
 	c.W, c.blockable, c.inScript = &s.w, false, true
 	if s.err == nil { // a script that has caught a failure must do no more
-		s.err = s.call(args)
+		s.err = s.call(row, args)
 	}
 	if s.err != nil {
 		s.w.Buf = s.w.Buf[:0]
 		s.w.Error("ERR " + s.err.Error())
 	}
-	c.W, c.Args, c.Row, c.blockable, c.looks.Counts, c.inScript = outer, call, row, blockable, counts, false
+	c.W, c.Args, c.Row, c.blockable, c.looks.Counts, c.inScript = outer, call, own, blockable, counts, false
 	return s.w.Buf
 }
 
 // call runs a call and leaves its reply in w. An error is a failure.
-func (s *scripting) call(call engine.Call) error {
+func (s *scripting) call(row *Command, call engine.Call) error {
 	c := s.c
-	row := Commands.Row(call)
 	if err := s.allows(row, call); err != nil {
 		c.Engine.Info.refused(row, err.Error(), true)
 		s.w.Error(err.Error())

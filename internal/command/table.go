@@ -226,6 +226,7 @@ var Commands = newTable(
 	pubsubCommands,
 	scriptCommands,
 	functionCommands,
+	programCommands,
 	connectionCommands,
 	transactionCommands,
 	serverCommands,

@@ -109,7 +109,7 @@ var accesses = byWord(map[string]string{
 	"OW update;RO access":             `bitop geosearchstore sdiffstore sunionstore zdiffstore zinterstore zrangestore zunionstore`,
 	"RW update;RO access":             "sinterstore",
 	"RW access update variable_flags": "bitfield set",
-	"RW access update":                "eval evalsha fcall",
+	"RW access update":                "eval evalsha fcall redbud.eval redbud.evalsha",
 })
 
 // alsoRead are the commands that write and whose lookups count all the same as hits and misses.

@@ -1,0 +1,116 @@
+// Portable scripts: REDBUD.EVAL and its kin run programs of package graph, as EVAL and its kin run Lua. They are kept by the SHA1 of
+// their wire form beside the scripts in Lua, by the same rules.
+package command
+
+import (
+	"github.com/redbud-go/redbud/internal/graph"
+	"github.com/redbud-go/redbud/internal/lua"
+	"github.com/redbud-go/redbud/internal/native"
+)
+
+var programCommands = []*Command{
+	{Name: "redbud.eval", Arity: -3, Flags: scriptFlags | MayReplicate, Keys: scriptKeys, Group: "scripting", Since: "1.0.0",
+		Usage: "graph numkeys [key [key ...]] [arg [arg ...]]", Doc: "Executes a portable script.", Run: evalProgram},
+	{Name: "redbud.eval_ro", Arity: -3, Flags: scriptFlags | ReadOnly, Keys: scriptKeys, Group: "scripting", Since: "1.0.0",
+		Usage: "graph numkeys [key [key ...]] [arg [arg ...]]", Doc: "Executes a read-only portable script.", Run: evalProgram},
+	{Name: "redbud.evalsha", Arity: -3, Flags: scriptFlags | MayReplicate, Keys: scriptKeys, Group: "scripting", Since: "1.0.0",
+		Usage: "sha1 numkeys [key [key ...]] [arg [arg ...]]", Doc: "Executes a portable script by its SHA1 digest.", Run: evalProgramSHA},
+	{Name: "redbud.evalsha_ro", Arity: -3, Flags: scriptFlags | ReadOnly, Keys: scriptKeys, Group: "scripting", Since: "1.0.0",
+		Usage: "sha1 numkeys [key [key ...]] [arg [arg ...]]", Doc: "Executes a read-only portable script by its SHA1 digest.", Run: evalProgramSHA},
+}
+
+// program is a portable script that is ready to run.
+type program struct {
+	*native.Program
+	rows []*Command // of its commands; nil: there is none, or the words tell
+}
+
+// compileProgram makes a program of its wire form. Its commands stand in the table.
+func compileProgram(wire []byte, table *Table) (*program, error) {
+	g, err := graph.Decode(wire)
+	if err != nil {
+		return nil, Refusal("ERR " + err.Error())
+	}
+	checked, problems := graph.Check(g)
+	if len(problems) > 0 {
+		return nil, Refusal("ERR " + problems[0].Text)
+	}
+	p := &program{Program: native.Compile(checked)}
+	for _, name := range p.Commands {
+		p.rows = append(p.rows, table.Lookup([]byte(name)))
+	}
+	return p, nil
+}
+
+func evalProgram(c *Ctx) error {
+	keys, args, err := c.scriptArguments()
+	if err != nil {
+		return err
+	}
+	if !graph.IsWire(c.Args[1]) {
+		return Refusal("ERR " + graph.ErrMalformed.Error())
+	}
+	k, err := c.Engine.scripts.add(c.Args[1], false)
+	if err != nil {
+		return err
+	}
+	return c.runProgram(k.program, keys, args)
+}
+
+func evalProgramSHA(c *Ctx) error {
+	if len(c.Args[1]) != 40 {
+		return errNoScript
+	}
+	keys, args, err := c.scriptArguments()
+	if err != nil {
+		return err
+	}
+	k := c.Engine.scripts.find(c.Args[1])
+	if k == nil || k.program == nil {
+		return errNoScript
+	}
+	return c.runProgram(k.program, keys, args)
+}
+
+// flags are what a program says of itself, as scripts in Lua do.
+func (p *program) flags() lua.Flags {
+	if p.ReadOnly {
+		return lua.NoWrites
+	}
+	return 0
+}
+
+func (c *Ctx) runProgram(p *program, keys, args [][]byte) error {
+	s, err := c.scripting(p.flags(), !p.ReadOnly && !c.readOnlyScripts())
+	if err != nil {
+		return err
+	}
+	s.program = p
+	return s.execute("", func() { p.Run((*programHost)(s), keys, args, c.W) })
+}
+
+// programHost is the server that a program runs in.
+type programHost scripting
+
+var _ native.Host = (*programHost)(nil)
+
+// Call implements native.Host.
+func (h *programHost) Call(i int, words [][]byte) []byte {
+	s := (*scripting)(h)
+	return s.answer(s.program.rows[i].of(words), words, 2)
+}
+
+// Check implements native.Host. A program that is asked for the first time has run for a while: from here on, others know of it.
+func (h *programHost) Check() error {
+	s := (*scripting)(h)
+	if !s.known {
+		s.announce()
+	}
+	return s.Check()
+}
+
+// Log implements native.Host.
+func (h *programHost) Log(level int, text string) { (*scripting)(h).Log(level, text) }
+
+// Now implements native.Host.
+func (h *programHost) Now() int64 { return h.c.Now }

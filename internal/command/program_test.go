@@ -1,0 +1,124 @@
+package command_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/redbud-go/redbud/internal/command"
+	"github.com/redbud-go/redbud/internal/engine"
+	"github.com/redbud-go/redbud/internal/graph"
+	"github.com/redbud-go/redbud/internal/memstore"
+	"github.com/redbud-go/redbud/internal/resp"
+)
+
+type node = graph.Node
+
+func block(kids ...*node) *node { return &node{Op: graph.OpBlock, Kids: kids} }
+func key(i int) *node           { return &node{Op: graph.OpKey, N: i} }
+func arg(i int) *node           { return &node{Op: graph.OpArg, N: i} }
+func variable(i int) *node      { return &node{Op: graph.OpVar, N: i} }
+func fn(name string, kids ...*node) *node {
+	return &node{Op: graph.OpFunc, Text: name, Kids: kids}
+}
+func asks(name string, shape graph.Shape, kids ...*node) *node {
+	return &node{Op: graph.OpCall, Text: name, Shape: shape, Kids: kids}
+}
+func writes(name string, shape graph.Shape, kids ...*node) *node {
+	return &node{Op: graph.OpCall, Text: name, Shape: shape, Write: true, Kids: kids}
+}
+func does(kid *node) *node           { return &node{Op: graph.OpDo, Kids: []*node{kid}} }
+func returns(kid *node) *node        { return &node{Op: graph.OpReturn, Kids: []*node{kid}} }
+func defines(i int, kid *node) *node { return &node{Op: graph.OpVarDef, N: i, Kids: []*node{kid}} }
+func assigns(i int, kid *node) *node { return &node{Op: graph.OpAssign, N: i, Kids: []*node{kid}} }
+func decides(kids ...*node) *node    { return &node{Op: graph.OpIf, Kids: kids} }
+func while(kids ...*node) *node      { return &node{Op: graph.OpWhile, Kids: kids} }
+func nothing() *node                 { return &node{Op: graph.OpNull} }
+
+// getProgram returns what a key holds.
+func getProgram() *graph.Program {
+	return &graph.Program{
+		Name: "get", ReadOnly: true, Keys: []graph.Key{{Name: "key"}},
+		Body: block(returns(asks("GET", graph.ReplyMaybeString, key(0)))),
+	}
+}
+
+// partitionProgram divides a list at a number.
+func partitionProgram() *graph.Program {
+	pop := func() *node { return writes("LPOP", graph.ReplyMaybeString, key(0)) }
+	return &graph.Program{
+		Name: "partition", Keys: []graph.Key{{Name: "inp"}, {Name: "left"}, {Name: "right"}},
+		Args: []graph.Arg{{Name: "cmp", Type: graph.Of(graph.Float)}},
+		Vars: []graph.Var{{Name: "cur"}},
+		Body: block(
+			defines(0, pop()),
+			while(variable(0), block(
+				decides(fn("lt", fn("float", variable(0)), arg(0)),
+					block(does(writes("LPUSH", graph.ReplyInt, key(1), variable(0)))),
+					block(does(writes("RPUSH", graph.ReplyInt, key(2), variable(0))))),
+				assigns(0, pop()))),
+			decides(fn("gt", asks("LLEN", graph.ReplyInt, key(1)), asks("LLEN", graph.ReplyInt, key(2))),
+				block(does(writes("LPUSH", graph.ReplyInt, key(2), fn("or", writes("RPOP", graph.ReplyMaybeString, key(1)), &node{Op: graph.OpString}))))),
+			returns(nothing())),
+	}
+}
+
+func batchOf(args ...string) *engine.Batch {
+	var c engine.Call
+	for _, a := range args {
+		c = append(c, []byte(a))
+	}
+	return &engine.Batch{Calls: []engine.Call{c}}
+}
+
+func BenchmarkOneGet(b *testing.B) {
+	e := command.NewEngine(memstore.New(memstore.Options{}), command.Options{})
+	defer e.Close()
+	w := &resp.Writer{}
+	run := func(batch *engine.Batch) {
+		w.Truncate(0)
+		if err := e.Do(context.Background(), batch, w); err != nil || w.Buf[0] == '-' {
+			b.Fatalf("%v %q", err, w.Buf)
+		}
+	}
+	run(batchOf("SET", "key", "value"))
+	run(batchOf("SCRIPT", "LOAD", string(graph.Encode(getProgram()))))
+	for name, batch := range map[string]*engine.Batch{
+		"native": batchOf("REDBUD.EVALSHA", string(w.Buf[5:45]), "1", "key"),
+		"get":    batchOf("GET", "key"),
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				run(batch)
+			}
+		})
+	}
+}
+
+func BenchmarkPartition(b *testing.B) {
+	e := command.NewEngine(memstore.New(memstore.Options{}), command.Options{})
+	defer e.Close()
+	w := &resp.Writer{}
+	run := func(batch *engine.Batch) {
+		w.Truncate(0)
+		if err := e.Do(context.Background(), batch, w); err != nil || w.Buf[0] == '-' {
+			b.Fatalf("%v %q", err, w.Buf)
+		}
+	}
+	run(batchOf("SCRIPT", "LOAD", string(graph.Encode(partitionProgram()))))
+	partition := batchOf("REDBUD.EVALSHA", string(w.Buf[5:45]), "3", "inp", "left", "right", "500")
+	push := []string{"RPUSH", "inp"}
+	for i := range 1000 {
+		push = append(push, fmt.Sprint(i*7919%1000))
+	}
+	fill, empty := batchOf(push...), batchOf("DEL", "inp", "left", "right")
+	b.ReportAllocs()
+	for b.Loop() {
+		b.StopTimer()
+		run(empty)
+		run(fill)
+		b.StartTimer()
+		run(partition)
+	}
+}
