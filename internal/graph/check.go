@@ -133,6 +133,10 @@ func (c *checker) measures(n *Node, depth int) bool {
 		return false
 	}
 	c.nodes++
+	if n.Op == OpInvalid {
+		c.complain(n, "%s", n.Text)
+		return false
+	}
 	if n.Op <= opNone || n.Op >= ops || forms[n.Op].inner {
 		c.complain(n, "an unknown part, %d", n.Op)
 		return false

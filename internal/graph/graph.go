@@ -65,7 +65,8 @@ const (
 	OpSpread      // as a word of OpCall alone: Kids[0] is a list, each element of which is a word
 	OpConv        // made by Check: Kids[0] as Type, or an error of the kind null, type or exact
 	OpCopy        // made by Check: Kids[0], which nobody else has: a copy of its outermost list or map, if it is one
-	OpTrace       // made by Trace: Kids[0], which the trace tells. N is the number of what it is, in the order of Places
+	OpInvalid     // a mistake of the builder, which Text tells
+	OpTrace       // made by Check in a program that is Traced: Kids[0], which the trace tells. N counts them
 
 	OpBlock  // Kids are statements; what is declared in it ends with it
 	OpVarDef // declares variable N, with the value Kids[0] if there is one
@@ -132,6 +133,7 @@ var forms = [ops]form{
 	OpSpread:   {name: "spread", min: 1, max: 1},
 	OpConv:     {name: "convert", min: 1, max: 1, inner: true},
 	OpCopy:     {name: "copy", min: 1, max: 1, inner: true},
+	OpInvalid:  {name: "mistake", inner: true},
 	OpTrace:    {name: "trace", n: true, min: 1, max: 1, inner: true},
 
 	OpBlock:  {name: "block", statement: true, max: -1},

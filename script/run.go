@@ -1,0 +1,224 @@
+package script
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/redbud-go/redbud/internal/graph"
+)
+
+// Client is what programs run on: any client of go-redis, a *redbud.DB, a connection or transaction of one.
+type Client interface {
+	Process(ctx context.Context, cmd redis.Cmder) error
+}
+
+// Runner runs one program on one client. It is safe for concurrent use.
+type Runner struct {
+	p      *Program
+	client Client
+	way    atomic.Int32 // how the program gets there: the first that has not turned out to be wrong
+	known  atomic.Bool  // it is the right one
+}
+
+// The ways in which programs get to an engine, in the order in which they are tried.
+const (
+	asGraph  int32 = iota // to an embedded engine
+	asLua                 // to a Redis
+	asOldLua              // read-only, to a Redis before 7.0, which has no EVALSHA_RO
+)
+
+// On returns what runs the program on a client. Keep it: its first run finds out what the engine takes, which costs a
+// round trip more on a Redis.
+func (p *Program) On(client Client) *Runner { return &Runner{p: p, client: client} }
+
+// What a run gets.
+type (
+	// KeyNames are the keys of a run by the names in the program: a string or []byte, or for Keys a slice of strings.
+	KeyNames map[string]any
+	// ArgValues are the arguments of a run by their names in the program: values of Go that fit the types.
+	ArgValues map[string]any
+)
+
+// Do runs the program once. An engine that does not know it yet gets it.
+func (r *Runner) Do(ctx context.Context, keys KeyNames, args ArgValues) *Result {
+	in, err := r.p.input(keys, args)
+	if err != nil {
+		return &Result{p: r.p, err: err}
+	}
+	return r.do(ctx, in)
+}
+
+func (r *Runner) do(ctx context.Context, in *input) *Result {
+	last := asLua
+	if r.p.ReadOnly() {
+		last = asOldLua
+	}
+	for way := r.way.Load(); ; way++ {
+		cmd := r.command(ctx, way, false, in)
+		err := r.client.Process(ctx, cmd)
+		if redis.HasErrorPrefix(err, "NOSCRIPT") {
+			cmd = r.command(ctx, way, true, in)
+			err = r.client.Process(ctx, cmd)
+		}
+		if way < last && redis.HasErrorPrefix(err, "ERR unknown command") {
+			continue
+		}
+		r.learned(way, err)
+		return &Result{p: r.p, cmd: cmd}
+	}
+}
+
+// learned notes that a way is the right one, if that is what a reply says.
+func (r *Runner) learned(way int32, err error) {
+	if err == nil || errors.As(err, new(redis.Error)) {
+		if r.way.Load() != way {
+			r.way.Store(way)
+		}
+		if !r.known.Load() {
+			r.known.Store(true)
+		}
+	}
+}
+
+// command makes the command that runs the program. whole: the program goes with it, instead of its digest.
+func (r *Runner) command(ctx context.Context, way int32, whole bool, in *input) *redis.Cmd {
+	name, c := "EVALSHA", &r.p.lua
+	if way == asGraph {
+		name, c = "REDBUD.EVALSHA", &r.p.graph
+	}
+	text := c.sha
+	if whole {
+		name, text = strings.TrimSuffix(name, "SHA"), c.text
+	}
+	if r.p.ReadOnly() && way != asOldLua {
+		name += "_RO"
+	}
+	words := make([]any, 0, 3+len(in.keys)+len(in.args))
+	words = append(words, name, text, len(in.keys))
+	for _, k := range in.keys {
+		words = append(words, k)
+	}
+	for _, a := range in.args {
+		words = append(words, a)
+	}
+	cmd := redis.NewCmd(ctx, words...)
+	if len(in.keys) > 0 {
+		cmd.SetFirstKeyPos(3)
+	}
+	return cmd
+}
+
+// Queue adds a run to a pipeline or transaction, whose Exec gives the Result its value. The program itself travels with it, so that
+// no engine can miss it. Input that does not fit is the Result's error, and nothing is added.
+func (r *Runner) Queue(ctx context.Context, pipe redis.Pipeliner, keys KeyNames, args ArgValues) *Result {
+	in, err := r.p.input(keys, args)
+	if err != nil {
+		return &Result{p: r.p, err: err}
+	}
+	if err := r.findOut(ctx); err != nil {
+		return &Result{p: r.p, err: err}
+	}
+	cmd := r.command(ctx, r.way.Load(), true, in)
+	if err := pipe.Process(ctx, cmd); err != nil {
+		return &Result{p: r.p, err: err}
+	}
+	return &Result{p: r.p, cmd: cmd}
+}
+
+// findOut asks the engine whether it takes graphs, by a digest that no program has.
+func (r *Runner) findOut(ctx context.Context) error {
+	if r.known.Load() {
+		return nil
+	}
+	err := r.client.Process(ctx, redis.NewCmd(ctx, "REDBUD.EVALSHA", strings.Repeat("0", 40), 0))
+	switch {
+	case redis.HasErrorPrefix(err, "ERR unknown command"):
+		r.learned(asLua, nil)
+	case redis.HasErrorPrefix(err, "NOSCRIPT"):
+		r.learned(asGraph, nil)
+	default:
+		return err
+	}
+	return nil
+}
+
+// ErrInput is the error of keys and arguments that the program does not have, of those that are missing, and of values that do not fit.
+var ErrInput = errors.New("the input does not fit the program")
+
+// input is what a run gets, in the order of the program.
+type input struct{ keys, args []string }
+
+func (p *Program) input(keys KeyNames, args ArgValues) (*input, error) {
+	in := &input{}
+	for _, k := range p.checked.Keys {
+		names, err := keyNames(keys[k.Name], k.Many)
+		if err != nil {
+			return nil, p.misfit("key %s: %w", k.Name, err)
+		}
+		in.keys = append(in.keys, names...)
+	}
+	for _, a := range p.checked.Args {
+		v, ok := args[a.Name]
+		if !ok && !a.Type.Nullable() {
+			return nil, p.misfit("argument %s is missing", a.Name)
+		}
+		text, err := encode(v, a.Type)
+		if err != nil {
+			return nil, p.misfit("argument %s: %w", a.Name, err)
+		}
+		in.args = append(in.args, text)
+	}
+	for name := range keys {
+		if !has(p.checked.Keys, name, func(k graph.Key) string { return k.Name }) {
+			return nil, p.misfit("there is no key %q", name)
+		}
+	}
+	for name := range args {
+		if !has(p.checked.Args, name, func(a graph.Arg) string { return a.Name }) {
+			return nil, p.misfit("there is no argument %q", name)
+		}
+	}
+	return in, nil
+}
+
+func has[T any](list []T, name string, of func(T) string) bool {
+	for _, x := range list {
+		if of(x) == name {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *Program) misfit(format string, args ...any) error {
+	return fmt.Errorf("script %s: %w: %w", p.Name(), ErrInput, fmt.Errorf(format, args...))
+}
+
+// keyNames are the names that a value of KeyNames stands for.
+func keyNames(v any, many bool) ([]string, error) {
+	switch v := v.(type) {
+	case nil:
+		return nil, errors.New("it is missing")
+	case string:
+		if !many {
+			return []string{v}, nil
+		}
+	case []byte:
+		if !many {
+			return []string{string(v)}, nil
+		}
+	case []string:
+		if many {
+			return v, nil
+		}
+	}
+	if many {
+		return nil, fmt.Errorf("a %T where a []string is wanted", v)
+	}
+	return nil, fmt.Errorf("a %T where a string is wanted", v)
+}
