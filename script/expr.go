@@ -27,7 +27,7 @@ func (b *Builder) expr(n *graph.Node) Expr { return Expr{b, n} }
 func (b *Builder) apply(name string, args ...any) Expr {
 	n := &graph.Node{Op: graph.OpFunc, Text: name, Place: caller()}
 	for _, a := range args {
-		x := literal(a, 0)
+		x := literal(a, 0, n.Place)
 		switch {
 		case x.b == nil:
 		case b == nil:
@@ -45,7 +45,7 @@ func (b *Builder) apply(name string, args ...any) Expr {
 
 // lift makes an operand of a statement.
 func (b *Builder) lift(v any) *graph.Node {
-	x := literal(v, 0)
+	x := literal(v, 0, caller())
 	if x.b != nil && x.b != b {
 		foreign(b, x)
 	}

@@ -131,7 +131,9 @@ func (b *Builder) Call(name string, words ...any) Expr { return b.call(name, tru
 func (b *Builder) Read(name string, words ...any) Expr { return b.call(name, false, true, words) }
 
 // CallKeyless is Call of a command that takes no keys, PUBLISH say.
-func (b *Builder) CallKeyless(name string, words ...any) Expr { return b.call(name, true, false, words) }
+func (b *Builder) CallKeyless(name string, words ...any) Expr {
+	return b.call(name, true, false, words)
+}
 
 // ReadKeyless is Read of a command that takes no keys.
 func (b *Builder) ReadKeyless(name string, words ...any) Expr {

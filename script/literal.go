@@ -11,15 +11,14 @@ import (
 	"github.com/redbud-go/redbud/internal/graph"
 )
 
+// maxLiteral is how deep a literal is nested.
+const maxLiteral = graph.MaxDepth / 2
+
 // literal is the expression of a value of Go. One that has none becomes an expression that Compile complains of.
-func literal(v any, depth int) Expr {
-	at := caller()
+func literal(v any, depth int, at string) Expr {
 	switch v := v.(type) {
 	case operand:
-		if x := v.expr(); x.n != nil {
-			return x
-		}
-		return wrong(at, "an expression that nothing has built")
+		return used(v.expr(), at)
 	case nil:
 		return Expr{n: &graph.Node{Op: graph.OpNull, Place: at}}
 	case []byte:
@@ -30,7 +29,7 @@ func literal(v any, depth int) Expr {
 	n := &graph.Node{Place: at}
 	var b *Builder
 	kid := func(x any) {
-		e := literal(x, depth+1)
+		e := literal(x, depth+1, at)
 		switch {
 		case e.b == nil:
 		case b == nil:
@@ -41,8 +40,8 @@ func literal(v any, depth int) Expr {
 		n.Kids = append(n.Kids, e.n)
 	}
 	switch r := reflect.ValueOf(v); {
-	case depth > graph.MaxDepth:
-		return wrong(at, "a literal is nested deeper than %d, or contains itself", graph.MaxDepth)
+	case depth > maxLiteral:
+		return wrong(at, "a literal is nested deeper than %d, or contains itself", maxLiteral)
 	case r.Kind() == reflect.Bool:
 		n.Op = graph.OpBool
 		if r.Bool() {
@@ -89,6 +88,19 @@ func literal(v any, depth int) Expr {
 	return Expr{b, n}
 }
 
+// used is an expression where it is used: what has a name is not where it was declared.
+func used(x Expr, at string) Expr {
+	switch {
+	case x.n == nil:
+		return wrong(at, "an expression that nothing has built")
+	case x.n.Op == graph.OpVar || x.n.Op == graph.OpArg || x.n.Op == graph.OpKey:
+		n := *x.n
+		n.Place = at
+		return Expr{x.b, &n}
+	}
+	return x
+}
+
 // wrong is an expression that is a mistake.
 func wrong(at, format string, args ...any) Expr {
 	return Expr{n: &graph.Node{Op: graph.OpInvalid, Text: fmt.Sprintf(format, args...), Place: at}}
@@ -105,7 +117,7 @@ func milliseconds(d time.Duration) int64 {
 // typeOf is the type of the elements of a literal; ok is false where they tell it themselves.
 func typeOf(t reflect.Type, depth int) (_ graph.Type, ok bool) {
 	switch k := t.Kind(); {
-	case depth > graph.MaxDepth || t.Implements(reflect.TypeFor[operand]()):
+	case depth > maxLiteral || t.Implements(reflect.TypeFor[operand]()):
 	case t == reflect.TypeFor[[]byte](), k == reflect.String:
 		return graph.Of(graph.String), true
 	case k == reflect.Bool:
