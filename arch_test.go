@@ -53,7 +53,7 @@ var allowed = map[string][]string{
 }
 
 // allowedInTests is what the tests of any package may use besides.
-var allowedInTests = []string{"server", "internal/testenv", "internal/memstore", "internal/engine/enginetest", "internal/keyspace/storetest", "internal/sqlstore/budget", "engine/memory", "engine/redis", "engine/sqlite", "engine/postgres", "engine/mysql"}
+var allowedInTests = []string{".", "script", "server", "internal/testenv", "internal/memstore", "internal/engine/enginetest", "internal/keyspace/storetest", "internal/sqlstore/budget", "engine/memory", "engine/redis", "engine/sqlite", "engine/postgres", "engine/mysql"}
 
 // forbidden are the names that say nothing about what is in a package.
 var forbidden = []string{"util", "utils", "common", "types", "core", "pkg", "helpers"}
