@@ -37,6 +37,11 @@ var allowed = map[string][]string{
 	"internal/lua":                {"internal/resp"},
 	"internal/rdb":                {"internal/keyspace", "internal/resp"},
 	"script":                      {"internal/graph", "internal/luagen"},
+	"script/stack":                {"script"},
+	"script/once":                 {"script"},
+	"script/rate":                 {"script"},
+	"script/queue":                {"script"},
+	"internal/kittest":            {".", "engine/sqlite", "internal/testenv"},
 	"internal/graph":              {},
 	"internal/luagen":             {"internal/graph"},
 	"internal/native":             {"internal/graph", "internal/resp"},
@@ -53,7 +58,7 @@ var allowed = map[string][]string{
 }
 
 // allowedInTests is what the tests of any package may use besides.
-var allowedInTests = []string{".", "script", "server", "internal/testenv", "internal/memstore", "internal/engine/enginetest", "internal/keyspace/storetest", "internal/sqlstore/budget", "engine/memory", "engine/redis", "engine/sqlite", "engine/postgres", "engine/mysql"}
+var allowedInTests = []string{".", "script", "internal/kittest", "server", "internal/testenv", "internal/memstore", "internal/engine/enginetest", "internal/keyspace/storetest", "internal/sqlstore/budget", "engine/memory", "engine/redis", "engine/sqlite", "engine/postgres", "engine/mysql"}
 
 // forbidden are the names that say nothing about what is in a package.
 var forbidden = []string{"util", "utils", "common", "types", "core", "pkg", "helpers"}

@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/redbud-go/redbud"
+	"github.com/redbud-go/redbud/internal/kittest"
 	"github.com/redbud-go/redbud/script"
 )
 
@@ -28,7 +29,7 @@ func TestSimple(t *testing.T) {
 		})
 		b.Return(c.Add(d))
 	})
-	onEachEngine(t, func(t *testing.T, db *redbud.DB) {
+	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
 		run := p.On(db)
 		for in, want := range map[[2]int]float64{{2, 4}: 12.5, {3, 7}: -1.5, {13, 2}: 13.5} {
 			got, err := run.Do(t.Context(), nil, script.ArgValues{"a": in[0], "b": in[1]}).Float()
@@ -45,7 +46,7 @@ func TestRunningMaximum(t *testing.T) {
 		b.If(k.Get().Or("0").Float().Le(a), func() { b.Do(k.Set(a)) })
 		b.Return(k.Get().ParseInt())
 	})
-	onEachEngine(t, func(t *testing.T, db *redbud.DB) {
+	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
 		db.Set(t.Context(), "{t}pos", "5", 0)
 		run := p.On(db)
 		for i, step := range []struct {
@@ -95,7 +96,7 @@ func partition() *script.Program {
 
 func TestListPartition(t *testing.T) {
 	p := partition()
-	onEachEngine(t, func(t *testing.T, db *redbud.DB) {
+	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
 		ctx := t.Context()
 		db.RPush(ctx, "{t}a", 5, 2, 3, 7, 9, 8, 8, 1, 4)
 		db.RPush(ctx, "{t}d", 1, 2, 3, 4, 5, 6, 7, 8, 9)
@@ -138,7 +139,7 @@ func TestPrefixesOfASortedSet(t *testing.T) {
 		})
 		b.Return(found)
 	})
-	onEachEngine(t, func(t *testing.T, db *redbud.DB) {
+	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
 		ctx := t.Context()
 		for member, score := range map[string]float64{"a_x_0": 0, "a_p_1": 1, "a_s_2": 2, "a_d_3": 3, "a_f_4": 4, "b_v_0": .5, "b_t_1": 1,
 			"b_q_2": 1.5, "b_u_3": 2, "c_e_0": 2, "c_a_1": 2.1, "c_i_2": 2.2, "c_k_3": 2.3, "c_l_4": 2.4, "c_b_5": 2.5} {
@@ -180,7 +181,7 @@ func TestSetSwap(t *testing.T) {
 		b.If(moved.Len().Eq(0), func() { b.Return(nil) })
 		b.Return(moved)
 	})
-	onEachEngine(t, func(t *testing.T, db *redbud.DB) {
+	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
 		ctx := t.Context()
 		db.SAdd(ctx, "{t}l", "a", "b", "c", "d")
 		db.SAdd(ctx, "{t}r", "b", "d", "e", "f")
@@ -205,7 +206,7 @@ func TestOptionsOfSet(t *testing.T) {
 			k.Set("d", script.IfMissing, script.KeepTTL), k.Set("e", script.IfExists, script.KeepTTL), k.Get(), k.TTL().Gt(0),
 		})
 	})
-	onEachEngine(t, func(t *testing.T, db *redbud.DB) {
+	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
 		got, err := p.On(db).Do(t.Context(), script.KeyNames{"k": "k"}, nil).Value()
 		if want := []any{true, false, "a", false, true, "e", true}; err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("it returns %v and %v, not %v", got, err, want)
@@ -214,7 +215,7 @@ func TestOptionsOfSet(t *testing.T) {
 }
 
 func TestPipelineOfCommands(t *testing.T) {
-	onEachEngine(t, func(t *testing.T, db *redbud.DB) {
+	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
 		ctx := t.Context()
 		var got []any
 		value := func(c redis.Cmder) any {
@@ -276,7 +277,7 @@ func TestReadsOfTheWrongType(t *testing.T) {
 		programs[i] = compile(t, func(b *script.Builder) { b.Return(typ.read(b.Key("k"))) })
 	}
 	message := regexp.MustCompile(`key.*(ha|i)s a`)
-	onEachEngine(t, func(t *testing.T, db *redbud.DB) {
+	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
 		if keys, cursor, err := db.Scan(t.Context(), 0, "", 0).Result(); len(keys) > 0 || cursor != 0 || err != nil {
 			t.Errorf("SCAN of an empty database is %v, %d, %v", keys, cursor, err)
 		}

@@ -83,6 +83,13 @@ func SharedRedis(t testing.TB) *Server {
 	return share(t, &shared, &shared.server, StartRedis)
 }
 
+// SharedCluster returns the cluster that all tests of this process share; the tests keep out of each other's way by key. TestMain
+// is as for SharedRedis.
+func SharedCluster(t testing.TB) *ClusterSet {
+	t.Helper()
+	return share(t, &shared, &shared.cluster, func(...string) (*ClusterSet, error) { return startCluster() })
+}
+
 // SharedPostgres returns the PostgreSQL that all tests of this process share, each with a database of its own from Fresh. It
 // does not survive a loss of power. TestMain is as for SharedRedis.
 func SharedPostgres(t testing.TB) *Database {
@@ -128,6 +135,7 @@ type lazy struct {
 	mu                sync.Mutex // guards all below
 	armed             bool       // somebody is going to call stop
 	server            *Server
+	cluster           *ClusterSet
 	postgres, mariadb *Database
 }
 
@@ -160,6 +168,10 @@ func (l *lazy) stop() {
 	if l.server != nil {
 		l.server.Stop()
 		l.server = nil
+	}
+	if l.cluster != nil {
+		l.cluster.Stop()
+		l.cluster = nil
 	}
 	for _, slot := range []**Database{&l.postgres, &l.mariadb} {
 		if *slot != nil {

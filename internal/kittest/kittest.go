@@ -1,0 +1,68 @@
+// Package kittest runs the tests of kits on every kind of engine.
+package kittest
+
+import (
+	"context"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/redbud-go/redbud"
+	_ "github.com/redbud-go/redbud/engine/sqlite" // an engine to test on
+	"github.com/redbud-go/redbud/internal/testenv"
+)
+
+// engines are the kinds of engines. Some are shared by all tests of the process.
+var engines = []struct {
+	name string
+	url  func(t testing.TB) string
+}{
+	{"memory", func(testing.TB) string { return "memory://" }},
+	{"sqlite", func(t testing.TB) string { return "sqlite://" + t.TempDir() + "/db" }},
+	{"redis", func(t testing.TB) string { return testenv.SharedRedis(t).URL() }},
+	{"cluster", func(t testing.TB) string { return testenv.SharedCluster(t).URL() }},
+}
+
+// Run runs a test on memory, SQLite, a redis-server and a cluster of three masters, one after the other, each of them empty. The
+// package's tests need
+//
+//	func TestMain(m *testing.M) { testenv.Main(m) }
+func Run(t *testing.T, test func(t *testing.T, db *redbud.DB)) {
+	for _, e := range engines {
+		t.Run(e.name, func(t *testing.T) {
+			db := Open(t, e.url(t))
+			empty(t, db)
+			test(t, db)
+		})
+	}
+}
+
+// Open opens a database that is closed with the test.
+func Open(t testing.TB, url string) *redbud.DB {
+	t.Helper()
+	db, err := redbud.Open(context.Background(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+// empty deletes what other tests left.
+func empty(t testing.TB, db *redbud.DB) {
+	t.Helper()
+	flush := func(ctx context.Context, c *redis.Client) error { return c.FlushAll(ctx).Err() }
+	var err error
+	if c, ok := db.UniversalClient.(*redis.ClusterClient); ok {
+		err = c.ForEachMaster(t.Context(), flush)
+	} else {
+		err = db.FlushAll(t.Context()).Err()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
