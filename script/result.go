@@ -14,9 +14,10 @@ import (
 
 // Result is what a run returned. Of a run that was queued it is there once the pipeline has been executed.
 type Result struct {
-	p   *Program
-	cmd *redis.Cmd
-	err error
+	p     *Program
+	cmd   *redis.Cmd // whose reply it is; nil: reply is it
+	reply any
+	err   error
 }
 
 // Err is the error of the run: an *Error if the program or a command in it failed, ErrInput, or go-redis's own. A result that is null is none.
@@ -31,12 +32,12 @@ func (r *Result) Value() (any, error) {
 	if r.err != nil {
 		return nil, r.err
 	}
-	reply, err := r.cmd.Result()
-	switch {
-	case errors.Is(err, redis.Nil):
-		reply = nil
-	case err != nil:
-		return nil, r.p.failed(err)
+	reply := r.reply
+	if r.cmd != nil {
+		var err error
+		if reply, err = r.cmd.Result(); err != nil && !errors.Is(err, redis.Nil) {
+			return nil, r.p.failed(err)
+		}
 	}
 	v, ok := decode(reply, r.p.checked.Result)
 	if !ok {
