@@ -44,7 +44,8 @@ func TestRunningMaximum(t *testing.T) {
 	p := compile(t, func(b *script.Builder) {
 		k, a := b.Var("k"), b.Arg("a", script.Int)
 		b.If(k.Get().Or("0").Float().Le(a), func() { b.Do(k.Set(a)) })
-		b.Return(k.Get().ParseInt())
+		now := b.Local("now", k.Get())
+		b.Return(now.And(now.Int()))
 	})
 	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
 		db.Set(t.Context(), "{t}pos", "5", 0)

@@ -21,8 +21,8 @@ type Client interface {
 type Runner struct {
 	p      *Program
 	client Client
-	way    atomic.Int32 // how the program gets there: the first that has not turned out to be wrong
-	known  atomic.Bool  // it is the right one
+	known  atomic.Bool  // the engine was asked what it takes
+	way    atomic.Int32 // how the program gets there
 }
 
 // The ways in which programs get to an engine, in the order in which they are tried.
@@ -32,8 +32,7 @@ const (
 	asOldLua              // read-only, to a Redis before 7.0, which has no EVALSHA_RO
 )
 
-// On returns what runs the program on a client. Keep it: its first run finds out what the engine takes, which costs a
-// round trip more on a Redis.
+// On returns what runs the program on a client. Keep it: its first run asks the engine what it takes.
 func (p *Program) On(client Client) *Runner { return &Runner{p: p, client: client} }
 
 // What a run gets.
@@ -54,6 +53,9 @@ func (r *Runner) Do(ctx context.Context, keys KeyNames, args ArgValues) *Result 
 }
 
 func (r *Runner) do(ctx context.Context, in *input) *Result {
+	if err := r.findOut(ctx); err != nil {
+		return &Result{p: r.p, err: err}
+	}
 	last := asLua
 	if r.p.ReadOnly() {
 		last = asOldLua
@@ -61,35 +63,51 @@ func (r *Runner) do(ctx context.Context, in *input) *Result {
 	for way := r.way.Load(); ; way++ {
 		cmd := r.command(ctx, way, false, in)
 		err := r.client.Process(ctx, cmd)
-		if redis.HasErrorPrefix(err, "NOSCRIPT") {
+		if replies(err, "NOSCRIPT") {
 			cmd = r.command(ctx, way, true, in)
 			err = r.client.Process(ctx, cmd)
 		}
-		if way < last && redis.HasErrorPrefix(err, "ERR unknown command") {
+		if way < last && replies(err, "ERR unknown command") { // the engine is another one now
 			continue
 		}
-		r.learned(way, err)
+		if r.way.Load() != way {
+			r.way.Store(way)
+		}
 		return &Result{p: r.p, cmd: cmd}
 	}
 }
 
-// learned notes that a way is the right one, if that is what a reply says.
-func (r *Runner) learned(way int32, err error) {
-	if err == nil || errors.As(err, new(redis.Error)) {
-		if r.way.Load() != way {
-			r.way.Store(way)
-		}
-		if !r.known.Load() {
-			r.known.Store(true)
-		}
-	}
+// replies reports whether an error is a reply that begins so.
+func replies(err error, prefix string) bool {
+	var r redis.Error
+	return errors.As(err, &r) && strings.HasPrefix(r.Error(), prefix)
 }
+
+// findOut asks the engine, once, whether it takes graphs.
+func (r *Runner) findOut(ctx context.Context) error {
+	if r.known.Load() {
+		return nil
+	}
+	cmd := redis.NewSliceCmd(ctx, "COMMAND", "INFO", graphCommand)
+	err := r.client.Process(ctx, cmd)
+	if err != nil && !errors.As(err, new(redis.Error)) {
+		return err
+	}
+	if infos := cmd.Val(); err != nil || len(infos) != 1 || infos[0] == nil {
+		r.way.CompareAndSwap(asGraph, asLua)
+	}
+	r.known.Store(true)
+	return nil
+}
+
+// graphCommand runs a program on an embedded engine, by its digest.
+const graphCommand = "REDBUD.EVALSHA"
 
 // command makes the command that runs the program. whole: the program goes with it, instead of its digest.
 func (r *Runner) command(ctx context.Context, way int32, whole bool, in *input) *redis.Cmd {
 	name, c := "EVALSHA", &r.p.lua
 	if way == asGraph {
-		name, c = "REDBUD.EVALSHA", &r.p.graph
+		name, c = graphCommand, &r.p.graph
 	}
 	text := c.sha
 	if whole {
@@ -128,23 +146,6 @@ func (r *Runner) Queue(ctx context.Context, pipe redis.Pipeliner, keys KeyNames,
 		return &Result{p: r.p, err: err}
 	}
 	return &Result{p: r.p, cmd: cmd}
-}
-
-// findOut asks the engine whether it takes graphs, by a digest that no program has.
-func (r *Runner) findOut(ctx context.Context) error {
-	if r.known.Load() {
-		return nil
-	}
-	err := r.client.Process(ctx, redis.NewCmd(ctx, "REDBUD.EVALSHA", strings.Repeat("0", 40), 0))
-	switch {
-	case redis.HasErrorPrefix(err, "ERR unknown command"):
-		r.learned(asLua, nil)
-	case redis.HasErrorPrefix(err, "NOSCRIPT"):
-		r.learned(asGraph, nil)
-	default:
-		return err
-	}
-	return nil
 }
 
 // ErrInput is the error of keys and arguments that the program does not have, of those that are missing, and of values that do not fit.

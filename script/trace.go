@@ -32,9 +32,11 @@ func (r *Runner) Trace(ctx context.Context, keys KeyNames, args ArgValues) ([]St
 		return nil, &Result{p: r.p, err: err}
 	}
 	traced := r.p.tracing()
-	run := traced.On(r.client)
-	run.way.Store(r.way.Load())
-	reply, err := run.do(ctx, in).cmd.Slice()
+	run := traced.On(r.client).do(ctx, in)
+	if run.err != nil {
+		return nil, run
+	}
+	reply, err := run.cmd.Slice()
 	if err != nil {
 		return nil, &Result{p: r.p, err: r.p.failed(err)}
 	}

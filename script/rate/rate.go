@@ -38,18 +38,20 @@ var allow = func() *script.Program {
 	early := b.Local("early", spread.Sub(per).Sub(now))
 	b.If(early.Gt(tolerance), func() {
 		before := spread.Sub(each.Mul(n))
-		b.Return([]any{false, wholes(per.Sub(before.Sub(now)).Div(each)), early.Ceil()})
+		b.Return([]any{false, wholes(per.Sub(before.Sub(now)), each), early.Ceil()})
 	})
 	b.Do(k.Set(spread, script.TTL(script.Max(spread.Sub(now).Ceil(), 1))))
-	b.Return([]any{true, wholes(early.Neg().Div(each)), 0})
+	b.Return([]any{true, wholes(early.Neg(), each), 0})
 	return b.MustCompile()
 }()
 
 // tolerance is by how many milliseconds rounding may be wrong: times of today have steps of a quarter of a microsecond.
 const tolerance = 0.001
 
-// wholes is how many whole ones there are in x.
-func wholes(x script.Expr) script.Expr { return script.Max(x.Add(tolerance).Floor(), 0) }
+// wholes is how many whole ones of a length there are in a time.
+func wholes(time, each script.Expr) script.Expr {
+	return script.Max(time.Add(tolerance).Div(each).Floor(), 0)
+}
 
 // ErrInput is the error of a limit that limits nothing or everything, and of asking for less than one.
 var ErrInput = errors.New("rate: bad input")
