@@ -38,10 +38,10 @@ var allow = func() *script.Program {
 	early := b.Local("early", spread.Sub(per).Sub(now))
 	b.If(early.Gt(tolerance), func() {
 		before := spread.Sub(each.Mul(n))
-		b.Return([]any{false, wholes(per.Sub(before.Sub(now)), each), early.Ceil()})
+		b.Return([]any{false, wholes(per.Sub(before.Sub(now)), each.Expr), early.Ceil()})
 	})
 	b.Do(k.Set(spread, script.TTL(script.Max(spread.Sub(now).Ceil(), 1))))
-	b.Return([]any{true, wholes(early.Neg(), each), 0})
+	b.Return([]any{true, wholes(early.Neg(), each.Expr), 0})
 	return b.MustCompile()
 }()
 
