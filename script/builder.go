@@ -1,3 +1,17 @@
+// Package script builds portable scripts: programs that run on any engine as one command does, on a Redis as Lua by EVALSHA and on an
+// embedded engine as closures of Go.
+//
+//	b := script.New("take")
+//	stock, n := b.Var("stock"), b.Arg("n", script.Int)
+//	left := b.Local("left", stock.Get().Or("0").Int())
+//	b.If(left.Lt(n), func() { b.Return(nil) })
+//	b.Return(stock.IncrBy(n.Neg()))
+//	take, err := b.Compile()
+//
+//	left, err := take.On(client).Do(ctx, script.KeyNames{"stock": "tickets"}, script.ArgValues{"n": 3}).Int()
+//
+// What a program means is written in docs/scripts.md. Nothing runs while a program is built: an If builds both of its branches, a
+// While its body once.
 package script
 
 import (
@@ -42,7 +56,6 @@ type Builder struct {
 	block    *graph.Node
 	calls    []*graph.Node // commands, each of which has to stand somewhere
 	problems []graph.Problem
-	last     *graph.Node // the statement that was added last: Else belongs to it
 }
 
 // New returns a Builder of a program without keys, arguments and statements. The name is for people: it stands in errors and in the
