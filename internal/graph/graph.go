@@ -11,11 +11,18 @@ type Program struct {
 	Vars     []Var
 	Body     *Node // a Block
 	ReadOnly bool
-	Traced   bool   // a run tells what it did: its reply is an array of the trace, 1 or 0, and the reply or the text of the error
+	Traced   bool   // a run tells what it did: see Traces
 	Steps    uint64 // turns of loops after which an embedded engine ends a run; 0: DefaultSteps
 
-	Result Type    // of what it returns; set by Check
-	Traces []*Node // the statements that the OpTrace nodes are about, by their numbers; set by Check
+	// Result is the type of what it returns; set by Check. A result travels as a reply: Null as null, a Bool as the integer 1 or 0, an Int as
+	// an integer or, beyond 2^53-1, as a bulk of its digits, a Float or Number as a bulk of its text, a String as a bulk, a list of Strings
+	// or of Strings or null as an array of bulks and nulls. One of these types or null is a null or that. Everything else is a bulk of its JSON.
+	Result Type
+
+	// Traces are the statements that the OpTrace nodes are about, by their numbers; set by Check. The reply to a traced run is an array of the
+	// trace, 1 or 0, and the result's reply or the text of the error. The trace is a bulk of JSON: [[N, value], …] of each OpTrace as it ran,
+	// 10,000 at most; where a value has no JSON stands the text of that error.
+	Traces []*Node
 }
 
 // DefaultSteps is the limit of programs that set none.
@@ -27,7 +34,8 @@ type Key struct {
 	Many bool // any number of keys, those after all others in KEYS; the last one alone may be
 }
 
-// Arg is an argument. Strings travel as they are, integers and floats as text, booleans as 1 and 0, everything else as JSON.
+// Arg is an argument. It travels as one word: a String as it is, an Int, Float or Number as its text, a Bool as 1 or 0; one of any other type,
+// an optional one included, as JSON.
 type Arg struct {
 	Name string
 	Type Type
