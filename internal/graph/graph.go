@@ -14,7 +14,7 @@ type Program struct {
 	Traced   bool   // a run tells what it did: see Traces
 	Steps    uint64 // turns of loops after which an embedded engine ends a run; 0: DefaultSteps
 
-	// Result is the type of what it returns; set by Check. A result travels as a reply: Null as null, a Bool as the integer 1 or 0, an Int as
+	// Result is the type of what it returns; set by Check. A result travels as a reply: a Bool as the integer 1 or 0, an Int as
 	// an integer or, beyond 2^53-1, as a bulk of its digits, a Float or Number as a bulk of its text, a String as a bulk, a list of Strings
 	// or of Strings or null as an array of bulks and nulls. One of these types or null is a null or that. Everything else is a bulk of its JSON.
 	Result Type

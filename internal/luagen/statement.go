@@ -24,10 +24,6 @@ func (g *generator) statements(n *graph.Node) {
 
 func (g *generator) statement(n *graph.Node) {
 	switch n.Op {
-	case graph.OpBlock:
-		g.line("do")
-		g.block(n)
-		g.line("end")
 	case graph.OpVarDef:
 		g.define(n)
 	case graph.OpAssign:
@@ -173,7 +169,7 @@ func (g *generator) log(n *graph.Node) {
 func (g *generator) result(n *graph.Node) string {
 	t := g.p.Result
 	switch {
-	case t.Is(graph.Null, graph.String), t.Is(graph.List) && t.Elem.Is(graph.String):
+	case t.Is(graph.String), t.Is(graph.List) && t.Elem.Is(graph.String):
 		return g.text(n)
 	case t.Is(graph.Int) && g.size(n) <= exactBits:
 		return g.text(n)
