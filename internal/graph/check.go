@@ -533,8 +533,8 @@ func (c *checker) typeOf(n, v *Node) Type {
 		return c.call(n, v)
 	case OpSpread:
 		v.Kids[0] = c.fit(list, v.Kids[0], n.Kids[0], "what is spread")
-		if elem := v.Kids[0].Type.Elem; !wordy(*elem) {
-			c.complain(n, "%s can't be a word of a command", *elem)
+		if elem := elemOf(v.Kids[0]); !wordy(elem) {
+			c.complain(n, "%s can't be a word of a command", elem)
 		}
 		return Type{}
 	}

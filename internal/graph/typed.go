@@ -98,14 +98,23 @@ func (c *checker) length(n *Node) Type {
 
 // elem is of a list at an index, or of a map at a key.
 func (c *checker) elem(n *Node) Type {
-	if n.Kids[0].Type.Elem.Kind == Never {
+	t := elemOf(n.Kids[0])
+	if t.Kind == Never {
 		return Of(Null)
 	}
-	return n.Kids[0].Type.Elem.Optional()
+	return t.Optional()
+}
+
+// elemOf is the type of the elements of a list or map; Any if it is neither, of which the checker has complained then.
+func elemOf(n *Node) Type {
+	if n.Type.Elem == nil {
+		return Type{}
+	}
+	return *n.Type.Elem
 }
 
 // same is the type of the first argument.
 func (c *checker) same(n *Node) Type { return n.Kids[0].Type }
 
 // zip is a map with the elements of the second argument.
-func (c *checker) zip(n *Node) Type { return MapOf(*n.Kids[1].Type.Elem) }
+func (c *checker) zip(n *Node) Type { return MapOf(elemOf(n.Kids[1])) }
