@@ -22,8 +22,9 @@ type scripting struct {
 
 	refusal []byte // the last that the script got for a call
 
-	program *program // that runs; nil: a script in Lua does
-	known   bool     // others know that it runs
+	program *program          // that runs; nil: a script in Lua does
+	tx      keyspace.Releaser // of the calls; nil: it keeps nothing
+	known   bool              // others know that it runs
 
 	readOnly bool // it may call nothing that writes,
 	short    bool // or that takes memory, unless it has written already
@@ -81,6 +82,7 @@ func (s *scripting) begin(function string) {
 	}
 	s.db, s.own, s.known = s.c.DB, s.c.Args, false
 	s.run.function = function
+	s.tx, _ = s.c.Tx.(keyspace.Releaser)
 	s.run.wrote.Store(false)
 	if s.c.Session != nil {
 		s.c.Session.Scripted(s.c.Args, true)
@@ -116,7 +118,7 @@ func (s *scripting) end(mark int) error {
 
 // leave notes that no script runs any more.
 func (s *scripting) leave() {
-	s.own = nil
+	s.own, s.tx = nil, nil
 	if !s.known {
 		return
 	}
@@ -170,6 +172,9 @@ func (s *scripting) call(row *Command, call engine.Call) error {
 	} else {
 		c.Args, c.Row, c.looks.Counts = call, row, row.reads
 		err = c.run()
+		if s.tx != nil {
+			s.tx.Release()
+		}
 	}
 	c.Engine.Info.rows[row.index].calls.Add(1)
 	err = c.Engine.refuse(c, row, 0, err, false)

@@ -150,6 +150,10 @@ type Timed interface{ Took(event string, ms int64) }
 // Guest is implemented by the Tx of an Observed store: a try of Store.Wait may run in another's transaction.
 type Guest interface{ Observer() Observer }
 
+// Releaser is implemented by a Tx that keeps what Hash, List, Set, ZSet and Stream return until it ends. Release tells it that nobody
+// uses any of that any more: a script makes many calls in one transaction.
+type Releaser interface{ Release() }
+
 // Shared is implemented by stores whose keys other processes may have as well. Who writes leaves them records of what it did, in
 // the transaction itself: they hear of it if, and only if, it is committed, in the order of commits.
 type Shared interface {

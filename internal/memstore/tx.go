@@ -26,16 +26,19 @@ type tx struct {
 	zsets   pool[zsetKey]
 	streams pool[streamKey]
 
+	released bool // some of them, before the end
+
 	// What visitors of streams are given, and scratch for walking backwards.
 	fields  [][]byte
 	pending keyspace.Pending
 	offsets []int
 }
 
-// pool hands out structs that live until the transaction ends, and keeps them for the next one.
+// pool hands out structs that live until the transaction ends or releases them, and keeps them for the next one.
 type pool[T any] struct {
 	all  []*T
 	used int
+	once int // how many were in use before they were released, at most
 }
 
 func (p *pool[T]) next() *T {
@@ -46,9 +49,16 @@ func (p *pool[T]) next() *T {
 	return p.all[p.used-1]
 }
 
+// release takes all structs back.
+func (p *pool[T]) release() {
+	p.once = max(p.once, p.used)
+	p.used = 0
+}
+
 // reset takes all structs back, emptied: they name memory of the caller.
 func (p *pool[T]) reset() {
 	const most = 256 // what a full batch needs
+	p.used, p.once = max(p.once, p.used), 0
 	clear(p.all[min(most, p.used):p.used])
 	if p.used > most {
 		p.all = p.all[:most:most]
@@ -70,8 +80,27 @@ func (t *tx) begin(db int, now int64) {
 	t.db, t.number, t.now, t.second = &t.s.dbs[db], db, now, uint32(now/1000)&secondsMask
 }
 
+// Release implements keyspace.Releaser.
+func (t *tx) Release() {
+	if t.handles() == 0 {
+		return
+	}
+	t.released = true
+	t.hashes.release()
+	t.lists.release()
+	t.sets.release()
+	t.zsets.release()
+	t.streams.release()
+}
+
+// handles is how many keys of collections are in use.
+func (t *tx) handles() int {
+	return t.hashes.used + t.lists.used + t.sets.used + t.zsets.used + t.streams.used
+}
+
 func (t *tx) end() {
-	if t.hashes.used+t.lists.used+t.sets.used+t.zsets.used+t.streams.used > 0 {
+	if t.released || t.handles() > 0 {
+		t.released = false
 		t.hashes.reset()
 		t.lists.reset()
 		t.sets.reset()
