@@ -24,6 +24,9 @@ type scripting struct {
 
 	program *program          // that runs; nil: a script in Lua does
 	tx      keyspace.Releaser // of the calls; nil: it keeps nothing
+	strict  bool              // each call of the program may be refused
+	wrote   bool              // run.wrote
+	called  []int64           // how often each of the program's commands was, and nobody counted it
 	known   bool              // others know that it runs
 
 	readOnly bool // it may call nothing that writes,

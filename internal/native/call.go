@@ -102,7 +102,12 @@ func (c *compiler) word(n *graph.Node) word {
 		}
 	}
 	e := c.expr(n)
-	switch {
+	switch i := n.N; {
+	case n.Op == graph.OpKey:
+		return func(f *frame) { f.words = append(f.words, f.keys[i]) }
+	case n.Op == graph.OpVar && e.rep == asText && !n.Type.Opt:
+		i = c.vars[i].i
+		return func(f *frame) { f.words = append(f.words, f.texts[i]) }
 	case e.rep == asInt:
 		return func(f *frame) {
 			n := e.int(f)

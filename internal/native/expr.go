@@ -211,7 +211,7 @@ func (c *compiler) expr(n *graph.Node) expr {
 	case graph.OpMap:
 		return c.dictOf(n)
 	case graph.OpArg:
-		return unboxed(func(f *frame) value { return f.args[i] }, n.Type)
+		return c.arg(n)
 	case graph.OpVar:
 		return c.variable(c.vars[i]).want(n.Type)
 	case graph.OpKey:
@@ -283,6 +283,21 @@ func (c *compiler) dictOf(n *graph.Node) expr {
 		}
 		return ofDict(m)
 	}, n.Type)
+}
+
+func (c *compiler) arg(n *graph.Node) expr {
+	i := n.N
+	switch repOf(n.Type) {
+	case asInt:
+		return intExpr(func(f *frame) int64 { return f.args[i].n })
+	case asFloat:
+		return floatExpr(func(f *frame) float64 { return f.args[i].float() })
+	case asBool:
+		return boolExpr(func(f *frame) bool { return f.args[i].n != 0 })
+	case asText:
+		return textExpr(func(f *frame) []byte { return f.args[i].s })
+	}
+	return expr{value: func(f *frame) value { return f.args[i] }}
 }
 
 func (c *compiler) keyAt(n *graph.Node) expr {
