@@ -38,7 +38,9 @@ func Check(p *Program) (*Program, []Problem) {
 	if len(c.problems) > 0 {
 		return nil, c.problems
 	}
-	c.p.Result = widen(c.p.Result)
+	if c.p.Result.Kind != Null {
+		c.p.Result = widen(c.p.Result)
+	}
 	return c.p, nil
 }
 
