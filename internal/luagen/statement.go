@@ -169,7 +169,7 @@ func (g *generator) log(n *graph.Node) {
 func (g *generator) result(n *graph.Node) string {
 	t := g.p.Result
 	switch {
-	case t.Is(graph.String), t.Is(graph.List) && t.Elem.Is(graph.String):
+	case t.Is(graph.Null), t.Is(graph.String), t.Is(graph.List) && t.Elem.Is(graph.String):
 		return g.text(n)
 	case t.Is(graph.Int) && g.size(n) <= exactBits:
 		return g.text(n)
