@@ -199,8 +199,12 @@ func TestValuesAreWhatTheLanguageSays(t *testing.T) {
 		{fn("to_json", list(parsed(strings.Repeat("[", 100)+strings.Repeat("]", 100)))), problem(graph.ErrDepth)},
 	} {
 		cover(test.x)
-		if got := eval(t, c, value(test.x), nil); !reflect.DeepEqual(got, test.want) {
-			t.Errorf("%d: %#v, want %#v, by\n%s", i, got, test.want, Source(checked(t, value(test.x))))
+		want := test.want
+		if want == "null" && checked(t, value(test.x)).Result.Kind == graph.Null { // which needs no JSON
+			want = nil
+		}
+		if got := eval(t, c, value(test.x), nil); !reflect.DeepEqual(got, want) {
+			t.Errorf("%d: %#v, want %#v, by\n%s", i, got, want, Source(checked(t, value(test.x))))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(graph.Functions)) {
