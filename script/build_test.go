@@ -287,3 +287,26 @@ func TestWhatIsThereIsKnownToBeThere(t *testing.T) {
 		}
 	}
 }
+
+func TestABuilderMayGoOn(t *testing.T) {
+	b := New("p")
+	n := b.Local("n", 1)
+	b.If(n.Gt(0), func() { b.Return(n) })
+	b.Return(0)
+	p, err := b.Compile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lua := p.tracing().Lua()
+	again, err := b.Compile()
+	if err != nil || again.graph != p.graph {
+		t.Errorf("compiled again, it is another program, or %v", err)
+	}
+	b.Return(2)
+	if _, err := b.Compile(); err == nil || !strings.Contains(err.Error(), "nothing gets here") {
+		t.Errorf("with one more statement: %v", err)
+	}
+	if again.tracing().Lua() != lua {
+		t.Error("a program changes with its builder")
+	}
+}

@@ -29,8 +29,23 @@ func newCode(text string) code {
 }
 
 func newProgram(source, checked *graph.Program) *Program {
-	p := *source // the Builder may go on
+	p := *source
+	p.Body = copied(p.Body, map[*graph.Node]*graph.Node{}) // the Builder may go on
 	return &Program{source: &p, checked: checked, lua: newCode(luagen.Source(checked)), graph: newCode(string(graph.Encode(source)))}
+}
+
+// copied is a copy of a node and of all below it, which share what they share.
+func copied(n *graph.Node, done map[*graph.Node]*graph.Node) *graph.Node {
+	if c := done[n]; c != nil {
+		return c
+	}
+	c := *n
+	done[n] = &c
+	c.Kids = make([]*graph.Node, len(n.Kids))
+	for i, kid := range n.Kids {
+		c.Kids[i] = copied(kid, done)
+	}
+	return &c
 }
 
 // tracing returns the program whose runs tell what they do.
