@@ -41,7 +41,7 @@ var allowed = map[string][]string{
 	"script/once":                 {"script"},
 	"script/rate":                 {"script"},
 	"script/queue":                {"script"},
-	"internal/kittest":            {".", "engine/sqlite", "internal/testenv"},
+	"internal/kittest":            {".", "engine/sqlite", "engine/postgres", "engine/mysql", "internal/testenv"},
 	"internal/graph":              {},
 	"internal/luagen":             {"internal/graph"},
 	"internal/native":             {"internal/graph", "internal/resp"},

@@ -8,7 +8,9 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/redbud-go/redbud"
-	_ "github.com/redbud-go/redbud/engine/sqlite" // an engine to test on
+	_ "github.com/redbud-go/redbud/engine/mysql" // engines to test on
+	_ "github.com/redbud-go/redbud/engine/postgres"
+	_ "github.com/redbud-go/redbud/engine/sqlite"
 	"github.com/redbud-go/redbud/internal/testenv"
 )
 
@@ -19,11 +21,14 @@ var engines = []struct {
 }{
 	{"memory", func(testing.TB) string { return "memory://" }},
 	{"sqlite", func(t testing.TB) string { return "sqlite://" + t.TempDir() + "/db" }},
+	{"postgres", func(t testing.TB) string { return testenv.SharedPostgres(t).Fresh(t) }},
+	{"mysql", func(t testing.TB) string { return testenv.SharedMariaDB(t).Fresh(t) }},
 	{"redis", func(t testing.TB) string { return testenv.SharedRedis(t).URL() }},
 	{"cluster", func(t testing.TB) string { return testenv.SharedCluster(t).URL() }},
 }
 
-// Run runs a test on memory, SQLite, a redis-server and a cluster of three masters, one after the other, each of them empty. The
+// Run runs a test on memory, SQLite, PostgreSQL, MariaDB, a redis-server and a cluster of three masters, one after the other, each of them
+// empty. The
 // package's tests need
 //
 //	func TestMain(m *testing.M) { testenv.Main(m) }
