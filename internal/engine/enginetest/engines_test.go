@@ -186,6 +186,7 @@ func diff(a, b string) string {
 // withoutSession are the commands that no session calls, and why.
 var withoutSession = map[string]string{
 	"save": "it writes a file", "bgrewriteaof": "it writes files",
+	"redbud.eval": "no Redis has it", "redbud.eval_ro": "as redbud.eval", "redbud.evalsha": "as redbud.eval", "redbud.evalsha_ro": "as redbud.eval",
 	"asking": "it concerns a connection of a cluster", "readonly": "as asking", "readwrite": "as asking",
 }
 
