@@ -150,7 +150,12 @@ func (g *generator) sizeOfFunction(n *graph.Node) size {
 		if n.Type.Kind != graph.Int {
 			return plain
 		}
-		return min(of(g.size(n.Kids[0]), g.size(n.Kids[len(n.Kids)-1])), exactBits)
+		a := g.size(n.Kids[0])
+		b := a
+		if len(n.Kids) > 1 {
+			b = g.size(n.Kids[1])
+		}
+		return min(of(a, b), exactBits)
 	}
 	switch {
 	case n.Text == "int" && n.Kids[0].Type.Kind == graph.Int:
