@@ -143,6 +143,9 @@ func number(helper string, to size) writer {
 		if !from.Nullable() && (from.Equal(n.Type) || from.Numeric() && g.size(n.Kids[0]) <= to) {
 			return kids[0]
 		}
+		if from.Equal(graph.Of(graph.String)) {
+			return g.helped(helper+"_of", kids[0].text)
+		}
 		return g.helped(helper, kids[0].text)
 	}
 }

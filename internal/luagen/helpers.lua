@@ -1,11 +1,19 @@
 -- The functions that programs use. A paragraph is one of them with what it says; it may use those above it. What begins with a dollar is a
 -- constant of helpers.go, as an error of package graph, quoted. None returns nothing, since that would be no argument of another call.
 
-local find, sub, byte = string.find, string.sub, string.byte
+local find = string.find
 
-local floor, format = math.floor, string.format
+local sub = string.sub
 
-local concat, sort = table.concat, table.sort
+local byte = string.byte
+
+local format = string.format
+
+local floor = math.floor
+
+local concat = table.concat
+
+local sort = table.sort
 
 -- null in lists and maps, where nil would be a hole; everywhere else null is nil.
 local null = cjson.null
@@ -116,31 +124,36 @@ local function parse_float(s)
 	return nil
 end
 
--- x as an integer.
-local function int(x)
-	local n = nil
-	if type(x) == "string" then
-		n = parse_int(x)
-	elseif type(x) == "number" then
-		if x % 1 == 0 and x <= 9007199254740991 and x >= -9007199254740991 then n = x + 0 end -- -0 is 0
-	elseif getmetatable(x) == Large then
-		return x
-	else
-		local is = kind(x)
-		if is == "null" then error(format($ErrNull, $WantNumeral), 0) end
-		error(format($ErrType, is, $WantNumeral), 0)
-	end
+-- The integer that a string must spell.
+local function int_of(s)
+	local n = parse_int(s)
 	if not n then error($ErrInteger, 0) end
 	return n
 end
 
+-- The number that a string must spell in decimal.
+local function float_of(s)
+	local n = parse_float(s)
+	if not n then error($ErrNumber, 0) end
+	return n
+end
+
+-- x as an integer.
+local function int(x)
+	if type(x) == "string" then return int_of(x) end
+	if type(x) == "number" then
+		if x % 1 ~= 0 or x > 9007199254740991 or x < -9007199254740991 then error($ErrInteger, 0) end
+		return x + 0 -- -0 is 0
+	end
+	if getmetatable(x) == Large then return x end
+	local is = kind(x)
+	if is == "null" then error(format($ErrNull, $WantNumeral), 0) end
+	error(format($ErrType, is, $WantNumeral), 0)
+end
+
 -- x as a float.
 local function float(x)
-	if type(x) == "string" then
-		local n = parse_float(x)
-		if not n then error($ErrNumber, 0) end
-		return n
-	end
+	if type(x) == "string" then return float_of(x) end
 	if type(x) == "number" then return x end
 	local is = kind(x)
 	if is == "number" then error($ErrExact, 0) end

@@ -131,7 +131,10 @@ func (g *generator) head() string {
 			b.WriteString("local h = {}\ndo\n")
 		}
 		for _, i := range needed {
-			b.WriteString(helpers[i].text + "\n\n")
+			b.WriteString(helpers[i].text + "\n")
+			if strings.Contains(helpers[i].text, "\n") {
+				b.WriteByte('\n')
+			}
 		}
 		if g.big {
 			for _, i := range needed {
@@ -142,6 +145,8 @@ func (g *generator) head() string {
 				}
 			}
 			b.WriteString("end\n\n")
+		} else if !strings.HasSuffix(b.String(), "\n\n") {
+			b.WriteByte('\n')
 		}
 	}
 	return b.String() + strings.TrimRight("-- program "+comment(g.p.Name), " ") + "\n"
@@ -195,7 +200,7 @@ func (g *generator) local(name, value string) {
 }
 
 // decoders are the helpers that read arguments.
-var decoders = map[graph.Kind]string{graph.Int: "int", graph.Float: "float", graph.Number: "number"}
+var decoders = map[graph.Kind]string{graph.Int: "int_of", graph.Float: "float_of", graph.Number: "number"}
 
 // argument reads one. They travel as package graph says.
 func (g *generator) argument(i int, t graph.Type) string {

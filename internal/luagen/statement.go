@@ -169,6 +169,8 @@ func (g *generator) log(n *graph.Node) {
 func (g *generator) result(n *graph.Node) string {
 	t := g.p.Result
 	switch {
+	case n.Op == graph.OpNull && t.Kind == graph.Any:
+		return `"null"`
 	case t.Is(graph.Null), t.Is(graph.String), t.Is(graph.List) && t.Elem.Is(graph.String):
 		return g.text(n)
 	case t.Is(graph.Int) && g.size(n) <= exactBits:
