@@ -14,7 +14,7 @@ type Program struct {
 	Traced   bool   // a run tells what it did: see Traces
 	Steps    uint64 // turns of loops after which an embedded engine ends a run; 0: DefaultSteps
 
-	// Result is the type of what it returns; set by Check. A result travels as a reply: a Bool as the integer 1 or 0, an Int as
+	// Result is the type of what it returns; set by Check. A result travels as a reply: Null as null, a Bool as the integer 1 or 0, an Int as
 	// an integer or, beyond 2^53-1, as a bulk of its digits, a Float or Number as a bulk of its text, a String as a bulk, a list of Strings
 	// or of Strings or null as an array of bulks and nulls. One of these types or null is a null or that. Everything else is a bulk of its JSON.
 	Result Type
@@ -172,9 +172,9 @@ func (o Op) String() string {
 // The limits of programs. Lua's compiler has such limits too, and a program must not fail on one back end alone.
 const (
 	MaxDepth = 64     // of nodes in nodes
-	MaxNodes = 20_000 // of a program, shared ones counted as often as they stand in it
+	MaxNodes = 10_000 // of a program, shared ones counted as often as they stand in it: no loop of Lua is longer than 2^17 instructions
 	MaxNames = 100    // keys, arguments and variables, together
-	MaxWords = 7_000  // of one command, when it runs
+	MaxWords = 7_000  // of one command with its name, when it runs
 )
 
 // Shape says which value becomes of the reply to a command, as RESP2 has it. An error reply ends the program.
