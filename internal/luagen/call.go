@@ -3,6 +3,7 @@
 package luagen
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/redbud-go/redbud/internal/graph"
@@ -138,6 +139,9 @@ func (g *generator) words(kids []*graph.Node) (words []string) {
 func (g *generator) word(n *graph.Node) string {
 	if !n.Type.Nullable() && (n.Type.Kind == graph.String || g.size(n) <= exactBits) {
 		return g.text(n)
+	}
+	if n.Op == graph.OpInt {
+		return quote(strconv.FormatInt(n.Int, 10))
 	}
 	return g.call("word", g.text(n))
 }

@@ -14,7 +14,7 @@ type writer func(g *generator, n *graph.Node, kids []code) code
 
 // helping are the functions that a helper is, under another name or its own.
 var helping = map[string]string{
-	"div": "divide", "intdiv": "int_divide", "mod": "modulo", "abs": "abs", "min": "min", "max": "max", "floor": "round_down", "ceil": "round_up",
+	"abs": "abs", "min": "min", "max": "max", "floor": "round_down", "ceil": "round_up",
 	"parse_int": "parse_int", "parse_float": "parse_float", "type": "kind",
 	"keys": "keys", "sorted": "sorted", "sublist": "sublist", "zip": "zip",
 	"slice": "slice", "prefix": "prefix", "suffix": "suffix", "split": "split", "join": "join", "replace": "replace", "repeat": "repeated",
@@ -23,25 +23,28 @@ var helping = map[string]string{
 
 // functions are those that Lua has itself, always or sometimes.
 var functions = map[string]writer{
-	"not":   func(_ *generator, _ *graph.Node, kids []code) code { return code{"not " + kids[0].in(unary), unary} },
-	"and":   operator("and", and),
-	"or":    operator("or", or),
-	"eq":    func(g *generator, n *graph.Node, kids []code) code { return equality(g, n, kids, "==") },
-	"ne":    func(g *generator, n *graph.Node, kids []code) code { return equality(g, n, kids, "~=") },
-	"lt":    ordering("<"),
-	"le":    ordering("<="),
-	"gt":    ordering(">"),
-	"ge":    ordering(">="),
-	"add":   arithmetic("+", sum, "add"),
-	"sub":   arithmetic("-", sum, "subtract"),
-	"mul":   arithmetic("*", product, "multiply"),
-	"neg":   func(_ *generator, _ *graph.Node, kids []code) code { return code{"0 - " + kids[0].in(product), sum} },
-	"text":  func(g *generator, n *graph.Node, kids []code) code { return textOf(g, n.Kids[0], kids[0]) },
-	"int":   number("int", exactBits),
-	"float": number("float", plain),
-	"len":   length,
-	"at":    at,
-	"get":   get,
+	"not":    func(_ *generator, _ *graph.Node, kids []code) code { return code{"not " + kids[0].in(unary), unary} },
+	"and":    operator("and", and),
+	"or":     operator("or", or),
+	"eq":     func(g *generator, n *graph.Node, kids []code) code { return equality(g, n, kids, "==") },
+	"ne":     func(g *generator, n *graph.Node, kids []code) code { return equality(g, n, kids, "~=") },
+	"lt":     ordering("<"),
+	"le":     ordering("<="),
+	"gt":     ordering(">"),
+	"ge":     ordering(">="),
+	"add":    arithmetic("+", sum, "add"),
+	"sub":    arithmetic("-", sum, "subtract"),
+	"mul":    arithmetic("*", product, "multiply"),
+	"div":    dividing("divide", exactBits, func(a, b string) code { return code{a + " / " + b, product} }),
+	"intdiv": dividing("int_divide", exactBits-1, func(a, b string) code { return code{"math.floor(" + a + " / " + b + ")", prefix} }),
+	"mod":    dividing("modulo", exactBits-1, func(a, b string) code { return code{a + " % " + b, product} }),
+	"neg":    func(_ *generator, _ *graph.Node, kids []code) code { return code{"0 - " + kids[0].in(product), sum} },
+	"text":   func(g *generator, n *graph.Node, kids []code) code { return textOf(g, n.Kids[0], kids[0]) },
+	"int":    number("int", exactBits),
+	"float":  number("float", plain),
+	"len":    length,
+	"at":     at,
+	"get":    get,
 	"has": func(_ *generator, _ *graph.Node, kids []code) code {
 		return code{index(kids[0], kids[1].text) + " ~= nil", comparison}
 	},
@@ -91,6 +94,16 @@ func arithmetic(op string, prec int, helper string) writer {
 			return plainly(g, n, kids)
 		}
 		return g.helped("exact", plainly(g, n, kids).text)
+	}
+}
+
+// dividing is an operator of Lua where the divisor is an integer above 0 that is spelled out, and neither is larger than Lua can take exactly.
+func dividing(helper string, most size, plainly func(a, b string) code) writer {
+	return func(g *generator, n *graph.Node, kids []code) code {
+		if b := n.Kids[1]; b.Op == graph.OpInt && b.Int > 0 && g.size(b) <= most && g.size(n.Kids[0]) <= most {
+			return plainly(kids[0].in(product), kids[1].in(product+1))
+		}
+		return g.helped(helper, kids[0].text, kids[1].text)
 	}
 }
 

@@ -18,28 +18,30 @@ func TestLuaTakesProgramsAtTheLimits(t *testing.T) {
 		args []any
 		want any
 	}{
-		"variables":                 {p: manyVariables(graph.MaxNames), want: int64(graph.MaxNames * (graph.MaxNames - 1) / 2)},
-		"variables, traced":         {p: tracing(manyVariables(graph.MaxNames))},
-		"keys":                      {p: manyKeys(), keys: graph.MaxNames, want: strings.Repeat("k", graph.MaxNames)},
-		"keys, traced":              {p: tracing(manyKeys()), keys: graph.MaxNames},
-		"arguments":                 {p: manyArguments(), args: repeated("7", graph.MaxNames), want: int64(7 * graph.MaxNames)},
-		"arguments, traced":         {p: tracing(manyArguments()), args: repeated("7", graph.MaxNames)},
-		"every helper":              {p: everyFunction(), want: "null"},
-		"every helper, traced":      {p: tracing(everyFunction())},
-		"loops":                     {p: nestedLoops(false), want: int64(30)},
-		"loops with names":          {p: nestedLoops(true), want: int64(30)},
-		"loops, traced":             {p: tracing(nestedLoops(true))},
-		"branches":                  {p: nestedBranches(), want: int64(31)},
-		"chains of else":            {p: elseChain(), want: "last"},
-		"texts of many":             {p: value(fn("concat", many(6000)...)), want: strings.Repeat("1", 6000)},
-		"a long list":               {p: value(fn("len", list(many(15000)...))), want: int64(15000)},
-		"a long map":                {p: value(fn("len", dict(manyPairs(7000)...))), want: int64(7000)},
-		"many statements":           {p: manyStatements(false), want: int64(4990)},
-		"many statements in a loop": {p: manyStatements(true), want: int64(4990)},
-		"a heavy condition":         {p: heavyCondition(), want: int64(3)},
-		"many words of the log":     {p: program(graph.Program{}, logged(0, many(5000)...), ret(num(1))), want: int64(1)},
-		"a long string":             {p: value(fn("len", str(strings.Repeat("x\x00", 1<<20)))), want: int64(2 << 20)},
-		"a name that is long":       {p: program(graph.Program{Name: strings.Repeat("n", 100), Vars: vars(strings.Repeat("v", 5000))}, let(0, num(1)), ret(ref(0))), want: int64(1)},
+		"variables":                          {p: manyVariables(graph.MaxNames), want: int64(graph.MaxNames * (graph.MaxNames - 1) / 2)},
+		"variables, traced":                  {p: tracing(manyVariables(graph.MaxNames))},
+		"keys":                               {p: manyKeys(), keys: graph.MaxNames, want: strings.Repeat("k", graph.MaxNames)},
+		"keys, traced":                       {p: tracing(manyKeys()), keys: graph.MaxNames},
+		"arguments":                          {p: manyArguments(), args: repeated("7", graph.MaxNames), want: int64(7 * graph.MaxNames)},
+		"arguments, traced":                  {p: tracing(manyArguments()), args: repeated("7", graph.MaxNames)},
+		"every helper":                       {p: everyFunction(), want: "null"},
+		"every helper, traced":               {p: tracing(everyFunction())},
+		"loops":                              {p: nestedLoops(false), want: int64(30)},
+		"loops with names":                   {p: nestedLoops(true), want: int64(30)},
+		"loops, traced":                      {p: tracing(nestedLoops(true))},
+		"branches":                           {p: nestedBranches(), want: int64(31)},
+		"chains of else":                     {p: elseChain(), want: "last"},
+		"texts of many":                      {p: value(fn("concat", many(6000)...)), want: strings.Repeat("1", 6000)},
+		"a long list":                        {p: value(fn("len", list(many(9900)...))), want: int64(9900)},
+		"a long map":                         {p: value(fn("len", dict(manyPairs(4900)...))), want: int64(4900)},
+		"many statements":                    {p: manyStatements(false), want: int64(2490)},
+		"many statements in a loop":          {p: manyStatements(true), want: int64(2490)},
+		"many commands in a loop":            {p: manyCommands(num(1)), want: int64(9901)},
+		"many commands that are taken apart": {p: manyCommands(deep()), want: int64(9901)},
+		"a heavy condition":                  {p: heavyCondition(), want: int64(3)},
+		"many words of the log":              {p: program(graph.Program{}, logged(0, many(5000)...), ret(num(1))), want: int64(1)},
+		"a long string":                      {p: value(fn("len", str(strings.Repeat("x\x00", 1<<20)))), want: int64(2 << 20)},
+		"a name that is long":                {p: program(graph.Program{Name: strings.Repeat("n", 100), Vars: vars(strings.Repeat("v", 5000))}, let(0, num(1)), ret(ref(0))), want: int64(1)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if test.p.Name == "" {
@@ -280,13 +282,31 @@ func replace(n *node, by func(*node) *node) {
 // manyStatements are nearly as many as there may be.
 func manyStatements(loop bool) *graph.Program {
 	var body []*node
-	for range 4990 {
+	for range 2490 {
 		body = append(body, set(0, fn("add", ref(0), num(1))))
 	}
 	if loop {
 		body = []*node{while(truth(true), append(body, stop())...)}
 	}
 	return program(graph.Program{Vars: vars("n")}, append([]*node{let(0, num(0))}, append(body, ret(ref(0)))...)...)
+}
+
+// manyCommands is of as many commands as there may be, in a loop.
+func manyCommands(last *node) *graph.Program {
+	var pings []*node
+	for range 9900 {
+		pings = append(pings, cmd(graph.ReplyAny, "PING"))
+	}
+	return program(graph.Program{Vars: vars("n")}, let(0, num(0)), while(fn("eq", ref(0), num(0)), set(0, fn("len", list(append(pings, last)...)))), ret(ref(0)))
+}
+
+// deep is more than Lua's compiler takes at once.
+func deep() *node {
+	x := num(0)
+	for range 50 {
+		x = fn("add", num(0), x)
+	}
+	return x
 }
 
 // heavyCondition is of a loop whose condition Lua's compiler could not take at once.

@@ -15,9 +15,9 @@ import (
 // Source is the Lua of a program that graph.Check returned.
 func Source(p *graph.Program) string {
 	// What a program uses is known when it has been written, and its names must be others.
-	first := newGenerator(p, nil)
+	first := newGenerator(p, &generator{})
 	first.program()
-	g := newGenerator(p, first.used)
+	g := newGenerator(p, first)
 	g.program()
 	return g.head() + g.out.String()
 }
@@ -42,27 +42,27 @@ type generator struct {
 // what stands in what.
 const (
 	maxLocals    = 140
-	maxRegisters = 50
+	maxRegisters = 70
 	maxUpvalues  = 50
 	maxLevels    = 80
 )
 
-// newGenerator takes the helpers that the program uses, if that is known.
-func newGenerator(p *graph.Program, used map[string]bool) *generator {
+// newGenerator takes one that has written the program, from which it knows what the program uses.
+func newGenerator(p *graph.Program, first *generator) *generator {
 	g := &generator{p: p, used: map[string]bool{}, apart: map[*graph.Node]string{}}
 	taken := names{}
 	for _, word := range reserved {
 		taken[word] = true
 	}
 	locals := len(p.Keys) + len(p.Args) + len(p.Vars) + 4*loops(p.Body)
-	for _, i := range withNeeds(used) {
+	for _, i := range withNeeds(first.used) {
 		for _, name := range helpers[i].names {
 			taken[name] = true
 			locals++
 		}
 	}
-	taken["part"], taken["h"], taken["v"] = true, true, true
-	g.big = locals > maxLocals || p.Traced && len(used)+len(p.Keys)+len(p.Args) > maxUpvalues
+	g.big = locals > maxLocals || p.Traced && len(first.used) > maxUpvalues
+	taken["h"], taken["v"], taken["part"] = g.big, g.big, first.parts > 0
 	name := func(want string) string {
 		if g.big {
 			return "v." + taken.take(want)

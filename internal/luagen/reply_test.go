@@ -109,7 +109,7 @@ func TestWordsOfCommands(t *testing.T) {
 		{[]*node{parsed("null")}, bad("", "null")}, {[]*node{parsed("true")}, bad(graph.ErrType, "bool")}, {[]*node{parsed("[]")}, bad(graph.ErrType, "list")}, {[]*node{parsed("{}")}, bad(graph.ErrType, "map")},
 		{[]*node{spread(parsed(`["a",1,9007199254740993]`))}, []string{"a", "1", "9007199254740993"}}, {[]*node{str("x"), spread(list(str("a"), num(1))), big(), spread(list(real(.5)))}, []string{"x", "a", "1", "9007199254740993", "0.5"}},
 		{[]*node{spread(parsed("[null]"))}, bad("", "null")}, {[]*node{spread(parsed("[[]]"))}, bad(graph.ErrType, "list")}, {[]*node{spread(parsed("5"))}, problem(graph.Text(graph.ErrType, "number", "List(Any)"))},
-		{words(300), 300}, {words(3000), 3000}, {words(graph.MaxWords - 2), graph.MaxWords - 2}, {words(graph.MaxWords - 1), problem(graph.ErrWords)}, {words(12000), problem(graph.ErrWords)},
+		{words(300), 300}, {words(3000), 3000}, {words(graph.MaxWords - 2), graph.MaxWords - 2}, {words(graph.MaxWords - 1), problem(graph.ErrWords)}, {words(9000), problem(graph.ErrWords)},
 		{[]*node{spread(filled)}, graph.MaxWords - 2}, {[]*node{spread(filled), str("x")}, problem(graph.ErrWords)}, {[]*node{str("x"), spread(filled)}, problem(graph.ErrWords)},
 	} {
 		c.Del(ctx, "l")

@@ -16,4 +16,4 @@ end
 if redis.call("LLEN", left) > redis.call("LLEN", right) then
 	redis.call("LPUSH", right, (redis.call("RPOP", left) or nil) or "")
 end
-return "null"
+return nil
