@@ -36,8 +36,8 @@ func TestLuaTakesProgramsAtTheLimits(t *testing.T) {
 		"a long map":                         {p: value(fn("len", dict(manyPairs(4900)...))), want: int64(4900)},
 		"many statements":                    {p: manyStatements(false), want: int64(2490)},
 		"many statements in a loop":          {p: manyStatements(true), want: int64(2490)},
-		"many commands in a loop":            {p: manyCommands(num(1)), want: int64(9901)},
-		"many commands that are taken apart": {p: manyCommands(deep()), want: int64(9901)},
+		"many commands in a loop":            {p: manyCommands(num(1)), want: int64(9801)},
+		"many commands that are taken apart": {p: manyCommands(deep()), want: int64(9801)},
 		"a heavy condition":                  {p: heavyCondition(), want: int64(3)},
 		"many words of the log":              {p: program(graph.Program{}, logged(0, many(5000)...), ret(num(1))), want: int64(1)},
 		"a long string":                      {p: value(fn("len", str(strings.Repeat("x\x00", 1<<20)))), want: int64(2 << 20)},
@@ -294,7 +294,7 @@ func manyStatements(loop bool) *graph.Program {
 // manyCommands is of as many commands as there may be, in a loop.
 func manyCommands(last *node) *graph.Program {
 	var pings []*node
-	for range 9900 {
+	for range 9800 {
 		pings = append(pings, cmd(graph.ReplyAny, "PING"))
 	}
 	return program(graph.Program{Vars: vars("n")}, let(0, num(0)), while(fn("eq", ref(0), num(0)), set(0, fn("len", list(append(pings, last)...)))), ret(ref(0)))
