@@ -33,6 +33,8 @@ type generator struct {
 	args  []string
 	sizes []size // of variables
 
+	counters []bool // variables that statements add a little to
+
 	big   bool                   // Lua would run out of local variables: ours are fields of v, and helpers those of h
 	apart map[*graph.Node]string // expressions that were taken apart: where their values are
 	parts int                    // how many of these there are

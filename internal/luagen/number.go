@@ -25,6 +25,8 @@ const step = 1000
 // measure finds the sizes of variables: what they begin with, which grows until it covers all that they get.
 func (g *generator) measure() {
 	g.sizes = make([]size, len(g.p.Vars))
+	g.counters = make([]bool, len(g.p.Vars))
+	g.findCounters(g.p.Body)
 	for round := 0; ; round++ {
 		before := append([]size(nil), g.sizes...)
 		g.gather(g.p.Body)
@@ -48,11 +50,14 @@ func (g *generator) measure() {
 func (g *generator) gather(n *graph.Node) {
 	switch {
 	case (n.Op == graph.OpVarDef || n.Op == graph.OpAssign) && len(n.Kids) > 0:
-		if g.counts(n) {
-			g.cover(n.N, turns)
-		} else {
-			g.cover(n.N, g.size(n.Kids[0]))
+		s := turns
+		if !g.counts(n) {
+			s = g.size(n.Kids[0])
+			if g.counters[n.N] && s >= turns { // it would count on from there
+				s = max(s, exactBits)
+			}
 		}
+		g.cover(n.N, s)
 	case n.Op == graph.OpEach || n.Op == graph.OpPairs:
 		if n.Op == graph.OpEach && n.N >= 0 {
 			g.cover(n.N, tiny)
@@ -67,6 +72,16 @@ func (g *generator) gather(n *graph.Node) {
 }
 
 func (g *generator) cover(v int, s size) { g.sizes[v] = max(g.sizes[v], s) }
+
+// findCounters notes the variables that count.
+func (g *generator) findCounters(n *graph.Node) {
+	if n.Op == graph.OpAssign && g.counts(n) {
+		g.counters[n.N] = true
+	}
+	for _, kid := range n.Kids {
+		g.findCounters(kid)
+	}
+}
 
 // counts reports whether a statement adds a little to a variable, or takes it away.
 func (g *generator) counts(n *graph.Node) bool {

@@ -104,7 +104,7 @@ func TestWordsOfCommands(t *testing.T) {
 		words []*node
 		want  any // the last words of the list, or how many there are
 	}{
-		{[]*node{str("a\x00"), num(-5), num(edge), num(math.MaxInt64), real(0.1), fn("mul", num(0), num(-1)), real(1e300), real(-0.0)}, []string{"a\x00", "-5", "9007199254740991", "9223372036854775807", "0.1", "0", "1e+300", "0"}},
+		{[]*node{str("a\x00"), num(-5), num(edge), num(math.MaxInt64), real(0.1), fn("mul", num(0), num(-1)), real(1e300), real(math.Copysign(0, -1))}, []string{"a\x00", "-5", "9007199254740991", "9223372036854775807", "0.1", "0", "1e+300", "0"}},
 		{[]*node{big(), fn("add", fn("len", str("abc")), num(1)), parsed(`"x"`), parsed("2.5"), fn("mul", real(0), num(-1)), fn("float", str("-inf"))}, []string{"9007199254740993", "4", "x", "2.5", "0", "-inf"}},
 		{[]*node{parsed("null")}, bad("", "null")}, {[]*node{parsed("true")}, bad(graph.ErrType, "bool")}, {[]*node{parsed("[]")}, bad(graph.ErrType, "list")}, {[]*node{parsed("{}")}, bad(graph.ErrType, "map")},
 		{[]*node{spread(parsed(`["a",1,9007199254740993]`))}, []string{"a", "1", "9007199254740993"}}, {[]*node{str("x"), spread(list(str("a"), num(1))), big(), spread(list(real(.5)))}, []string{"x", "a", "1", "9007199254740993", "0.5"}},

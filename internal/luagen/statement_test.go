@@ -63,6 +63,7 @@ func TestStatementsDoWhatTheLanguageSays(t *testing.T) {
 		{"a large Int of no type", program(graph.Program{Vars: []graph.Var{typed("i", intType)}}, let(0, parsed("9007199254740993")), ret(ref(0))), "9007199254740993"},
 		{"now", program(graph.Program{}, ret(fn("gt", fn("now"), num(1_700_000_000_000)))), int64(1)},
 		{"a counter that gets large", program(graph.Program{Vars: vars("n")}, let(0, num(edge-1)), while(truth(true), count(0), when(fn("lt", ref(0), num(0)), block(stop()))), ret(ref(0))), problem(graph.ErrExact)},
+		{"a counter that begins large", program(graph.Program{Vars: vars("n", "a", "b", "c")}, let(0, num(1<<50-1)), set(0, fn("add", ref(0), num(1000))), let(1, fn("add", ref(0), ref(0))), let(2, fn("add", ref(1), ref(1))), let(3, fn("add", ref(2), ref(2))), ret(ref(3))), problem(graph.ErrExact)},
 		{"a variable that doubles", program(graph.Program{Vars: vars("n")}, let(0, num(1)), while(truth(true), set(0, fn("mul", ref(0), num(2))), when(fn("lt", ref(0), num(0)), block(stop()))), ret(ref(0))), problem(graph.ErrExact)},
 		{"variables that grow by one another", program(graph.Program{Vars: vars("n", "m")}, let(0, num(1)), let(1, num(1)), while(truth(true), set(0, fn("add", ref(0), ref(1))), set(1, fn("add", ref(0), ref(1))), when(fn("lt", ref(0), num(0)), block(stop()))), ret(ref(0))), problem(graph.ErrExact)},
 	} {
