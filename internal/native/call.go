@@ -12,24 +12,21 @@ type word func(*frame)
 func (c *compiler) call(n *graph.Node) expr {
 	send := c.send(n)
 	switch shape := n.Shape; shape {
-	case graph.ReplyInt, graph.ReplyCounter:
+	case graph.ReplyInt:
+		return intExpr(func(f *frame) int64 { return within(integerReply(send(f))) })
+	case graph.ReplyCounter:
 		return intExpr(func(f *frame) int64 { return integerReply(send(f)) })
 	case graph.ReplyBool:
 		return boolExpr(func(f *frame) bool { return boolReply(send(f)) })
 	case graph.ReplyFloat:
 		return floatExpr(func(f *frame) float64 { return floatReply(send(f)) })
 	case graph.ReplyString:
-		return textExpr(func(f *frame) []byte {
-			if s := f.textReply(send(f)); s != nil {
-				return s
-			}
-			panic(fail(graph.ErrReply))
-		})
+		return textExpr(func(f *frame) []byte { return must(f.textReply(send(f))) })
 	case graph.ReplyMaybeString:
 		return textExpr(func(f *frame) []byte { return f.textReply(send(f)) })
 	case graph.ReplyType:
 		return textExpr(func(f *frame) []byte {
-			s := f.textReply(send(f))
+			s := must(f.textReply(send(f)))
 			if string(s) == "none" {
 				return nil
 			}
@@ -92,11 +89,11 @@ func (c *compiler) word(n *graph.Node) word {
 		v := c.expr(n.Kids[0]).boxed()
 		return func(f *frame) {
 			l := v(f).list()
-			if len(l) > graph.MaxWords {
-				panic(fail(graph.ErrWords))
-			}
-			f.words = slices.Grow(f.words, len(l))
-			for _, e := range l {
+			f.words = slices.Grow(f.words, min(len(l), graph.MaxWords))
+			for i, e := range l {
+				if i == graph.MaxWords {
+					panic(fail(graph.ErrWords))
+				}
 				f.addWord(e)
 			}
 		}

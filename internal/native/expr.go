@@ -333,7 +333,7 @@ func (c *compiler) convert(n *graph.Node) expr {
 		return unboxed(func(f *frame) value {
 			x := v(f)
 			if x.kind == null {
-				panic(failf(graph.ErrNull, t.String()))
+				panic(failf(graph.ErrNull, t))
 			}
 			return x
 		}, t)

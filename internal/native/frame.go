@@ -276,7 +276,7 @@ func (f *frame) told(v value) (json []byte) {
 		switch r := recover().(type) {
 		case nil:
 		case *failure:
-			json = graph.AppendJSONString(nil, r.reply[len("ERR "):])
+			json = graph.AppendJSONString(nil, r.text())
 		default:
 			panic(r)
 		}

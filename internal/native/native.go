@@ -3,6 +3,7 @@
 package native
 
 import (
+	"strings"
 	"sync"
 
 	"github.com/redbud-go/redbud/internal/graph"
@@ -44,7 +45,7 @@ func (p *Program) Run(host Host, keys, args [][]byte, w *resp.Writer) {
 	if err := f.run(args, w); err != nil {
 		w.Truncate(mark)
 		if p.graph.Traced {
-			f.writeTrace(w, func() { w.Int(0); w.BulkString(err.reply) })
+			f.writeTrace(w, func() { w.Int(0); w.BulkString(err.text()) })
 		} else {
 			w.Error(err.reply)
 		}
@@ -78,6 +79,14 @@ func (f *frame) run(args [][]byte, w *resp.Writer) (err *failure) {
 // failure is what ends a run before its time; it is raised as a panic.
 type failure struct {
 	reply string // the error reply, code first
+}
+
+// text is that of the error: only replies need a code before those of the language.
+func (f *failure) text() string {
+	if text, ok := strings.CutPrefix(f.reply, "ERR script: "); ok {
+		return "script: " + text
+	}
+	return f.reply
 }
 
 // fail is the failure by an error of the language.

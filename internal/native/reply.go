@@ -74,6 +74,14 @@ func (f *frame) textReply(b []byte) []byte {
 	return f.keep(s)
 }
 
+// must is a string that is not null.
+func must(s []byte) []byte {
+	if s == nil {
+		panic(errReply())
+	}
+	return s
+}
+
 // reader reads a reply from its beginning.
 type reader struct{ rest []byte }
 

@@ -287,7 +287,7 @@ func (f *frame) must(v value, t graph.Type, depth int) {
 		ok = false
 	}
 	if !ok {
-		panic(unlike(v, t.String()))
+		panic(unlike(v, t.Required().String()))
 	}
 	if t.Elem == nil || t.Elem.Kind == graph.Any {
 		return

@@ -53,8 +53,8 @@ func (f *frame) argument(a []byte, t graph.Type) value {
 	return v
 }
 
-// strings are the types of results that are arrays on the wire.
-var strings = []graph.Type{graph.ListOf(graph.Of(graph.String)), graph.ListOf(graph.Of(graph.String).Optional())}
+// arrays are the types of results that are arrays on the wire.
+var arrays = []graph.Type{graph.ListOf(graph.Of(graph.String)), graph.ListOf(graph.Of(graph.String).Optional())}
 
 // writeResult writes the result as its type wants it: nil, 1 and 0, an integer or its digits, the text of a number, a string, an array
 // of strings and nils, or else JSON.
@@ -72,7 +72,7 @@ func (f *frame) writeResult(w *resp.Writer) {
 		w.Bulk(f.scratch)
 	case t.Kind == graph.String:
 		w.Bulk(v.s)
-	case t.Required().Equal(strings[0]), t.Required().Equal(strings[1]):
+	case t.Required().Equal(arrays[0]), t.Required().Equal(arrays[1]):
 		w.Array(len(v.list()))
 		for _, e := range v.list() {
 			w.BulkOrNull(e.s)
