@@ -178,3 +178,18 @@ func partitionByHand(b *testing.B, store keyspace.Store) {
 		push("right", keyspace.Left)
 	}
 }
+func TestAPortableScriptOfOneGetAllocatesNothing(t *testing.T) {
+	e := newEngine(t)
+	ask(t, e, "SET", "key", "value")
+	sha := ask(t, e, "SCRIPT", "LOAD", string(graph.Encode(getProgram())))[len("$40\r\n"):]
+	batch, w := batchOf("REDBUD.EVALSHA", sha, "1", "key"), &resp.Writer{}
+	n := testing.AllocsPerRun(1000, func() {
+		w.Truncate(0)
+		if err := e.Do(context.Background(), batch, w); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if n != 0 && !racing || string(w.Buf) != "$5\r\nvalue\r\n" {
+		t.Errorf("%v allocations for the reply %q", n, w.Buf)
+	}
+}

@@ -441,9 +441,9 @@ func (f *frame) repeated(s []byte, n int64) value {
 	if n > 0 && int64(len(s)) > graph.MaxString/n {
 		panic(fail(graph.ErrLong))
 	}
-	t := f.alloc(len(s) * int(n))[:0]
-	for range n {
-		t = append(t, s...)
+	t := f.alloc(len(s) * int(n))
+	for done := copy(t, s); done > 0 && done < len(t); done *= 2 {
+		copy(t[done:], t[:done])
 	}
 	return ofText(t)
 }
