@@ -590,3 +590,10 @@ func TestElementsAreSplit(t *testing.T) {
 		t.Error("a number was split")
 	}
 }
+
+func TestPortableScriptsAreUnknownToRedis(t *testing.T) {
+	e := open(t, testenv.SharedRedis(t).URL())
+	for _, name := range []string{"REDBUD.EVAL", "REDBUD.EVAL_RO", "REDBUD.EVALSHA", "REDBUD.EVALSHA_RO"} {
+		expect(t, e, batch(name+" x 0"), "-ERR unknown command '"+name+"', with args beginning with: 'x' '0' \r\n")
+	}
+}

@@ -354,3 +354,18 @@ func TestCallsAreNeitherChangedNorCopiedOnTheHeap(t *testing.T) {
 		t.Errorf("the calls have become %s", got)
 	}
 }
+
+// getScript is the portable script that returns what a key holds, in its wire form.
+const getScript = "RBG\x01\x01\x00\x03get\x01\x03key\x00\x00\x00\x14\x01!\x01\x0e\x03GET\x05\x00\x01\n\x00"
+
+func TestPortableScriptsOfANamespaceHaveItsKeys(t *testing.T) {
+	e := newMemory(t)
+	a := namespace.New(e, "a:")
+	replies := run(t, a, 0, []string{"SET", "k", "v"}, []string{"REDBUD.EVAL", getScript, "1", "k"}, []string{"REDBUD.EVAL_RO", getScript, "1", "x"})
+	if got, want := shown(replies), []string{"OK", `"v"`, "(nil)"}; !slices.Equal(got, want) {
+		t.Errorf("inside: %q, not %q", got, want)
+	}
+	if got := shown(run(t, e, 0, []string{"REDBUD.EVAL", getScript, "1", "k"}, []string{"REDBUD.EVAL", getScript, "1", "a:k"})); !slices.Equal(got, []string{"(nil)", `"v"`}) {
+		t.Errorf("outside: %q", got)
+	}
+}
