@@ -228,15 +228,6 @@ func (f *frame) copied(v value) value {
 	return v
 }
 
-// textOf is the text of a value.
-func (f *frame) textOf(v value) []byte {
-	if v.kind == text {
-		return v.s
-	}
-	f.scratch = v.appendText(f.scratch[:0], "a text")
-	return f.keep(f.scratch)
-}
-
 // parsed is the value of a JSON text.
 func (f *frame) parsed(s []byte) value {
 	f.use(4 * len(s))

@@ -70,7 +70,6 @@ func ofDict(m map[string]value) value  { return value{kind: dict, box: &box{dict
 func (v value) int() int64             { return v.n }
 func (v value) bool() bool             { return v.n != 0 }
 func (v value) text() []byte           { return v.s }
-func (v value) self() value            { return v }
 func (v value) truth() bool            { return v.kind > boolean || v.n != 0 }
 func (v value) number() bool           { return v.kind == integer || v.kind == real }
 func (v value) dict() map[string]value { return v.box.dict }
