@@ -9,12 +9,28 @@ import (
 	"github.com/redbud-go/redbud/internal/graph"
 )
 
-// encode writes a value of Go as an argument of a type, as package graph says that they travel.
-func encode(v any, t graph.Type) (string, error) {
+// encode writes a value of Go as an argument of a type, as package graph says that they travel. rest: each element is a word.
+func encode(v any, t graph.Type, rest bool) ([]string, error) {
+	if list, ok := v.([]string); ok && rest {
+		return list, nil
+	}
 	x, err := plain(v, t, 0)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
+	if rest {
+		list := x.([]any)
+		words := make([]string, len(list))
+		for i, e := range list {
+			words[i] = e.(string)
+		}
+		return words, nil
+	}
+	word, err := encodeWord(x, t)
+	return []string{word}, err
+}
+
+func encodeWord(x any, t graph.Type) (string, error) {
 	if !t.Opt {
 		switch x := x.(type) {
 		case string:

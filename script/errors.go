@@ -31,6 +31,7 @@ const (
 	KindReply  Kind = graph.KindReply  // a command replied something that it is not known for
 	KindSteps  Kind = graph.KindSteps  // more turns of loops than the limit
 	KindMemory Kind = graph.KindMemory // more memory than the limit
+	KindCall   Kind = graph.KindCall   // the engine got other keys or arguments than the program has: nothing here sends such
 	KindRedis  Kind = "redis"          // the engine refused a command; Code says why
 )
 

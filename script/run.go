@@ -163,16 +163,16 @@ func (p *Program) input(keys KeyNames, args ArgValues) (*input, error) {
 		}
 		in.keys = append(in.keys, names...)
 	}
-	for _, a := range p.checked.Args {
+	for i, a := range p.checked.Args {
 		v, ok := args[a.Name]
 		if !ok && !a.Type.Nullable() {
 			return nil, p.misfit("argument %s is missing", a.Name)
 		}
-		text, err := encode(v, a.Type)
+		words, err := encode(v, a.Type, p.checked.Rest(i))
 		if err != nil {
 			return nil, p.misfit("argument %s: %w", a.Name, err)
 		}
-		in.args = append(in.args, text)
+		in.args = append(in.args, words...)
 	}
 	for name := range keys {
 		if !has(p.checked.Keys, name, func(k graph.Key) string { return k.Name }) {

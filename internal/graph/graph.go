@@ -35,10 +35,15 @@ type Key struct {
 }
 
 // Arg is an argument. It travels as one word: a String as it is, an Int, Float or Number as its text, a Bool as 1 or 0; one of any other type,
-// an optional one included, as JSON.
+// an optional one included, as JSON. Of a list of Strings that is the last argument each element is a word, see Rest.
 type Arg struct {
 	Name string
 	Type Type
+}
+
+// Rest reports whether an argument is the last one and a list of Strings: its elements are the words behind those of the others.
+func (p *Program) Rest(i int) bool {
+	return i == len(p.Args)-1 && p.Args[i].Type.Equal(ListOf(str))
 }
 
 // Var is a variable.

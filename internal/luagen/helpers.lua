@@ -404,6 +404,13 @@ local function clamp(i, n)
 	return i > n and n or i
 end
 
+-- The elements from the n-th on, where the first is the first.
+local function rest(list, n)
+	local part = {}
+	for i = n, #list do part[i - n + 1] = list[i] end
+	return part
+end
+
 -- The elements from one to before another.
 local function sublist(list, from, to)
 	local part = {}

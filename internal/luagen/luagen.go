@@ -208,6 +208,10 @@ var decoders = map[graph.Kind]string{graph.Int: "int_of", graph.Float: "float_of
 func (g *generator) argument(i int, t graph.Type) string {
 	raw := fmt.Sprintf("ARGV[%d]", i+1)
 	switch {
+	case g.p.Rest(i) && i == 0:
+		return "ARGV"
+	case g.p.Rest(i):
+		return g.call("rest", "ARGV", fmt.Sprint(i+1))
 	case t.Opt:
 	case t.Kind == graph.String:
 		return raw

@@ -6,7 +6,7 @@ import (
 	"github.com/redbud-go/redbud/internal/resp"
 )
 
-// takeArgs reads the arguments. Strings travel as they are, integers and floats as text, booleans as 1 and 0, everything else as JSON.
+// takeArgs reads the arguments, which travel as package graph says.
 func (f *frame) takeArgs(args [][]byte) {
 	g := f.p.graph
 	fixed := len(g.Keys)
@@ -19,12 +19,30 @@ func (f *frame) takeArgs(args [][]byte) {
 		panic(failf(graph.ErrManyKeys, len(f.keys), fixed))
 	case !many && len(f.keys) != fixed:
 		panic(failf(graph.ErrKeys, len(f.keys), fixed))
-	case len(args) != len(g.Args):
-		panic(failf(graph.ErrArgs, len(args), len(g.Args)))
 	}
-	for i, a := range args {
+	n := len(g.Args)
+	rest := n > 0 && g.Rest(n-1)
+	if rest {
+		n--
+	}
+	if len(args) < n || len(args) > n && !rest {
+		panic(failf(graph.ErrArgs, len(args), n))
+	}
+	for i, a := range args[:n] {
 		f.args[i] = f.argument(a, g.Args[i].Type)
 	}
+	if rest {
+		f.args[n] = f.listOf(args[n:])
+	}
+}
+
+// listOf is a list of the texts of words, which stay as they are.
+func (f *frame) listOf(words [][]byte) value {
+	l := f.newList(len(words))
+	for i, w := range words {
+		l[i] = ofText(there(w))
+	}
+	return ofList(l)
 }
 
 func (f *frame) argument(a []byte, t graph.Type) value {
