@@ -405,7 +405,7 @@ local function clamp(i, n)
 end
 
 -- The elements from the n-th on, where the first is the first.
-local function rest(list, n)
+local function words_from(list, n)
 	local part = {}
 	for i = n, #list do part[i - n + 1] = list[i] end
 	return part

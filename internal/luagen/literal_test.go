@@ -42,13 +42,9 @@ func everywhere(s string) *graph.Program {
 // mustBeItself runs a program that has the string everywhere, on a Redis where a key tells that nothing else ran.
 func mustBeItself(t *testing.T, eval func(source string, keys []string, args ...any) any, s string) {
 	t.Helper()
-	json, err := graph.AppendJSON(nil, []any{s})
-	if err != nil {
-		t.Fatal(err)
-	}
 	p := everywhere(s)
 	source := Source(checked(t, p))
-	got := eval(source, []string{s}, s, string(json))
+	got := eval(source, []string{s}, s, s)
 	want := make([]any, 11)
 	for i := range want {
 		want[i] = s

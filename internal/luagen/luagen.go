@@ -211,7 +211,7 @@ func (g *generator) argument(i int, t graph.Type) string {
 	case g.p.Rest(i) && i == 0:
 		return "ARGV"
 	case g.p.Rest(i):
-		return g.call("rest", "ARGV", fmt.Sprint(i+1))
+		return g.call("words_from", "ARGV", fmt.Sprint(i+1))
 	case t.Opt:
 	case t.Kind == graph.String:
 		return raw

@@ -94,13 +94,27 @@ func TestArgumentsAndResultsTravel(t *testing.T) {
 		{opt(strType), `"a"`, "a"}, {opt(strType), "null", nil}, {opt(intType), "5", int64(5)}, {opt(intType), "9007199254740993", "9007199254740993"}, {opt(intType), "null", nil},
 		{opt(realType), "0.5", "0.5"}, {opt(realType), "null", nil}, {opt(graph.Of(graph.Bool)), "false", int64(0)}, {opt(graph.Of(graph.Bool)), "true", int64(1)}, {opt(graph.Of(graph.Bool)), "null", nil}, {opt(strType), "5", number(graph.Text(graph.ErrType, "number", "String"))},
 		{opt(graph.Of(graph.Number)), "null", nil}, {opt(graph.Of(graph.Number)), "1.5", "1.5"},
-		{graph.ListOf(strType), `["a",""]`, []any{"a", ""}}, {graph.ListOf(strType), `[]`, []any{}}, {graph.ListOf(opt(strType)), `[null,"a",null]`, []any{nil, "a", nil}}, {opt(graph.ListOf(strType)), `null`, nil}, {opt(graph.ListOf(strType)), `["x"]`, []any{"x"}},
-		{graph.ListOf(strType), `[1]`, number(graph.Text(graph.ErrType, "number", "String"))}, {graph.ListOf(intType), `[1,9007199254740993]`, `[1,9007199254740993]`}, {graph.MapOf(strType), `{}`, `{}`}, {graph.MapOf(anyType), `{"b":[],"a":{}}`, `{"a":{},"b":[]}`},
+		{graph.ListOf(strType), "a", []any{"a"}}, {graph.ListOf(strType), "", []any{""}}, {graph.ListOf(opt(strType)), `[null,"a",null]`, []any{nil, "a", nil}}, {opt(graph.ListOf(strType)), `null`, nil}, {opt(graph.ListOf(strType)), `["x"]`, []any{"x"}},
+		{graph.ListOf(opt(strType)), `[1]`, number(graph.Text(graph.ErrType, "number", "String"))}, {graph.ListOf(intType), `[1,9007199254740993]`, `[1,9007199254740993]`}, {graph.MapOf(strType), `{}`, `{}`}, {graph.MapOf(anyType), `{"b":[],"a":{}}`, `{"a":{},"b":[]}`},
 		{opt(graph.MapOf(intType)), "null", "null"}, {anyType, "null", "null"}, {anyType, `"x"`, `"x"`}, {anyType, "x", number(graph.Text(graph.ErrJSON, 0))},
 	} {
 		p := program(graph.Program{Name: "echo", Args: []graph.Arg{{Name: "arg", Type: test.t}}}, ret(arg(0)))
 		if got := eval(t, c, p, nil, test.arg); !reflect.DeepEqual(got, test.want) {
 			t.Errorf("%s %v: %#v, want %#v, by\n%s", test.t, test.arg, got, test.want, Source(checked(t, p)))
+		}
+	}
+}
+
+func TestAListOfStringsAtTheEndIsTheWordsThatAreLeft(t *testing.T) {
+	c := server(t)
+	p := program(graph.Program{Name: "echo", Args: []graph.Arg{{Name: "n", Type: intType}, {Name: "list", Type: graph.ListOf(strType)}}}, ret(arg(1)))
+	long := []any{1}
+	for range 20_000 { // more than Lua unpacks
+		long = append(long, "x")
+	}
+	for _, args := range [][]any{{1}, {1, ""}, {1, "a", "b\x00"}, long} {
+		if got := eval(t, c, p, nil, args...); !reflect.DeepEqual(got, any(append([]any{}, args[1:]...))) {
+			t.Errorf("%d words: %#v, by\n%s", len(args), got, Source(checked(t, p)))
 		}
 	}
 }

@@ -368,7 +368,7 @@ func TestArgumentsAndResultsTravelAsTheirTypesSay(t *testing.T) {
 		{graph.Of(graph.Bool), "1", ":1"}, {graph.Of(graph.Bool), "0", ":0"}, {graph.Of(graph.Bool), "true", "-ERR script: type: a string where Bool is wanted"},
 		{graph.Of(graph.String).Optional(), `"a"`, bulk("a")}, {graph.Of(graph.String).Optional(), "null", "$-1"}, {graph.Of(graph.String).Optional(), "1", "-ERR script: type: a number where String is wanted"},
 		{graph.Of(graph.Int).Optional(), "7", ":7"}, {graph.Of(graph.Int).Optional(), "1.5", "-ERR script: type: a number where Int is wanted"}, {graph.Of(graph.Bool).Optional(), "true", ":1"}, {graph.Of(graph.Float).Optional(), "null", "$-1"},
-		{strings, `["a",""]`, "*2 $1 a $0 "}, {strings, `["a",null]`, "-ERR script: null: null where String is wanted"}, {strings, "[", "-ERR script: json: not JSON at byte 1"},
+		{strings, "a", "*1 $1 a"}, {strings, "", "*1 $0 "}, {graph.ListOf(graph.Of(graph.Int)), "[1,null]", "-ERR script: null: null where Int is wanted"}, {graph.MapOf(strings), "[", "-ERR script: json: not JSON at byte 1"},
 		{strings.Optional(), "null", "$-1"}, {strings.Optional(), "[]", "*0"}, {graph.ListOf(graph.Of(graph.String).Optional()), `["a",null]`, "*2 $1 a $-1"},
 		{graph.MapOf(graph.Of(graph.Float)), `{"a":9007199254740992}`, exactError}, {graph.MapOf(graph.Of(graph.Float)), `{"b":1, "a":2.5}`, bulk(`{"a":2.5,"b":1}`)},
 		{graph.Type{}, `{"b":[1,{}]}`, bulk(`{"b":[1,{}]}`)}, {graph.Type{}, "null", bulk("null")}, {graph.Of(graph.Null), "null", bulk("null")},
@@ -377,6 +377,22 @@ func TestArgumentsAndResultsTravelAsTheirTypesSay(t *testing.T) {
 		if got := running(t, p, &fake{}, nil, []string{c.in}); got != c.out && !(c.typ.Kind == graph.Null && got == "$-1") {
 			t.Errorf("%s: %q comes back as %q, not %q", c.typ, c.in, got, c.out)
 		}
+	}
+}
+
+func TestAListOfStringsAtTheEndIsTheWordsThatAreLeft(t *testing.T) {
+	p := &graph.Program{Args: []graph.Arg{{Name: "n", Type: graph.Of(graph.Int)}, {Name: "l", Type: graph.ListOf(graph.Of(graph.String))}}, Body: block(returns(arg(1)))}
+	for _, args := range [][]string{{"1"}, {"1", ""}, {"1", "a", "b\x00", "c"}} {
+		want := fmt.Sprintf("*%d", len(args)-1)
+		for _, word := range args[1:] {
+			want += " " + bulk(word)
+		}
+		if got := running(t, p, &fake{}, nil, args); got != want {
+			t.Errorf("%q comes back as %q, not %q", args, got, want)
+		}
+	}
+	if got := running(t, p, &fake{}, nil, nil); got != "-ERR script: call: 0 arguments instead of 1" {
+		t.Errorf("without the first, the reply is %q", got)
 	}
 }
 
