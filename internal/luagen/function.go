@@ -3,6 +3,7 @@
 package luagen
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -82,8 +83,14 @@ func operator(op string, prec int) writer {
 
 // arithmetic is an operator of Lua where what comes out of it is not too large, and is checked where it may be. Large operands check themselves.
 func arithmetic(op string, prec int, helper string) writer {
-	plainly := operator(op, prec)
+	operation := operator(op, prec)
 	return func(g *generator, n *graph.Node, kids []code) code {
+		plainly := operation
+		if op == "*" && constant(n.Kids[0]) && constant(n.Kids[1]) {
+			plainly = func(g *generator, n *graph.Node, kids []code) code {
+				return code{"0 + " + operation(g, n, kids).text, sum}
+			}
+		}
 		a, b := g.size(n.Kids[0]), g.size(n.Kids[1])
 		switch {
 		case n.Type.Kind == graph.Float:
@@ -106,6 +113,21 @@ func dividing(helper string, most size, plainly func(a, b string) code) writer {
 		return g.helped(helper, kids[0].text, kids[1].text)
 	}
 }
+
+// constant reports whether Lua may evaluate n when it compiles the program. -0 must not come out of that: each 0 that is written down
+// would be -0 then, since Lua keeps one constant of both.
+func constant(n *graph.Node) bool {
+	switch n.Op {
+	case graph.OpInt, graph.OpFloat:
+		return true
+	case graph.OpFunc:
+		return folded[n.Text] && !slices.ContainsFunc(n.Kids, func(kid *graph.Node) bool { return !constant(kid) })
+	}
+	return false
+}
+
+// folded are the functions that may be operators of Lua.
+var folded = map[string]bool{"add": true, "sub": true, "neg": true, "div": true, "mod": true}
 
 func equality(g *generator, n *graph.Node, kids []code, op string) code {
 	a, b := n.Kids[0], n.Kids[1]
