@@ -480,6 +480,7 @@ end
 
 -- A string so many times.
 local function repeated(s, n)
+	if s == "" then return s end -- Lua would take as long for it
 	n = clamp(n, $MaxString + 1)
 	if #s * n > $MaxString then error($ErrLong, 0) end
 	return string.rep(s, n)
