@@ -125,10 +125,11 @@ func (c *compiler) store(p place, e expr) step {
 	case asBool:
 		x := e.bool
 		return func(f *frame) signal {
-			f.ints[i] = 0
-			if x(f) {
-				f.ints[i] = 1
+			n := int64(0)
+			if x(f) { // which may read the variable
+				n = 1
 			}
+			f.ints[i] = n
 			return onward
 		}
 	case asFloat:
