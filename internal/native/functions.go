@@ -28,7 +28,7 @@ var functions = map[string]compileFunc{
 	"neg": sign{func(a int64) int64 { return -a }, func(a float64) float64 { return -a }}.compile,
 	"abs": sign{func(a int64) int64 { return max(a, -a) }, math.Abs}.compile,
 	"div": func(_ *graph.Node, kids []expr) expr {
-		return floatExpr(both(kids[0].exactFloat(), kids[1].exactFloat(), quotient))
+		return floatExpr(bothFloats(kids, quotient))
 	},
 	"intdiv": whole(divided),
 	"mod":    whole(rest),

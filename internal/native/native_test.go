@@ -304,6 +304,7 @@ func TestStatements(t *testing.T) {
 			each(-1, 1, variable(0), block(on(graph.OpAppend, 1, integers(9)))), returns(variable(0))}},
 		{":3", []graph.Var{{Name: "n"}}, []*node{on(graph.OpVarDef, 0, integers(0)),
 			nodeOf(graph.OpWhile, truth(true), block(on(graph.OpAssign, 0, fn("add", variable(0), integers(1))), nodeOf(graph.OpIf, fn("eq", variable(0), integers(3)), block(nodeOf(graph.OpBreak))))), returns(variable(0))}},
+		{":1", []graph.Var{{Name: "b"}}, []*node{on(graph.OpVarDef, 0, truth(true)), on(graph.OpAssign, 0, variable(0)), returns(variable(0))}},
 		{":7", []graph.Var{{Name: "n"}}, []*node{nodeOf(graph.OpWhile, truth(true), block(nodeOf(graph.OpIf, truth(false), block(), block(returns(integers(7))))))}},
 		{":1", []graph.Var{{Name: "b"}, {Name: "f"}, {Name: "later", Typed: true, Type: graph.Of(graph.Bool)}}, []*node{on(graph.OpVarDef, 0, truth(false)), on(graph.OpVarDef, 1, floats(1.5)), on(graph.OpVarDef, 2),
 			on(graph.OpAssign, 2, fn("not", variable(0))), does(variable(1)), does(variable(0)), does(str("x")), does(none()), does(integers(1)), returns(variable(2))}},
@@ -321,6 +322,19 @@ func TestStatements(t *testing.T) {
 			}
 			if got != want {
 				t.Errorf("program %d, traced %v: %q, not %q", i, traced, got, want)
+			}
+		}
+	}
+}
+
+func TestNumbersAreLookedAtWhenBothAreThere(t *testing.T) {
+	for _, name := range []string{"add", "sub", "mul", "div", "min", "max"} {
+		for _, large := range []*node{json("9007199254740993"), integers(9007199254740993)} {
+			h := &fake{replies: map[string]string{"INCRBYFLOAT": "$3\r\n0.5\r\n"}}
+			p := &graph.Program{Body: block(returns(fn(name, large, call("INCRBYFLOAT", graph.ReplyFloat))))}
+			got := running(t, p, h, nil, nil)
+			if got != "-ERR "+graph.ErrExact || len(h.calls) != 1 {
+				t.Errorf("%s: %q after %q", name, got, h.calls)
 			}
 		}
 	}

@@ -108,7 +108,7 @@ func (o arithmetic) compile(n *graph.Node, kids []expr) expr {
 	case asInt:
 		return intExpr(both(kids[0].int, kids[1].int, o.onInts))
 	case asFloat:
-		return floatExpr(both(kids[0].exactFloat(), kids[1].exactFloat(), o.onFloats))
+		return floatExpr(bothFloats(kids, o.onFloats))
 	}
 	return unboxed(both(kids[0].boxed(), kids[1].boxed(), o.onValues), n.Type)
 }
@@ -130,6 +130,18 @@ func both[T, U, R any](a of[T], b of[U], f func(T, U) R) of[R] {
 		x := a(fr)
 		return f(x, b(fr))
 	}
+}
+
+// bothFloats is both of Floats. Numbers become such when both are there.
+func bothFloats[R any](kids []expr, f func(a, b float64) R) of[R] {
+	b := kids[1].exactFloat()
+	switch kids[0].rep {
+	case asFloat:
+		return both(kids[0].float, b, f)
+	case asInt:
+		return both(kids[0].int, b, func(n int64, b float64) R { return f(exact(n), b) })
+	}
+	return both(kids[0].boxed(), b, func(v value, b float64) R { return f(exactFloat(v), b) })
 }
 
 // sign is what a function does with one number.
