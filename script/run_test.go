@@ -527,3 +527,20 @@ func TestResultsThatDoNotFit(t *testing.T) {
 		t.Errorf("a map of integers: %v and %v", named, err)
 	}
 }
+
+func TestTraceTellsWhatIsNestedAsDeepAsItMayBe(t *testing.T) {
+	p := compile(t, func(b *script.Builder) {
+		x := b.Local("x", b.Arg("x", script.Any))
+		b.Return(x)
+	})
+	var deep any = []any{}
+	for range 99 {
+		deep = []any{deep}
+	}
+	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
+		steps, result := p.On(db).Trace(t.Context(), nil, script.ArgValues{"x": deep})
+		if got, err := result.Value(); err != nil || !reflect.DeepEqual(got, deep) || len(steps) != 2 || !reflect.DeepEqual(steps[0].Value, deep) {
+			t.Errorf("the trace of what is nested 100 deep is %v, with %v", steps, err)
+		}
+	})
+}

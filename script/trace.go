@@ -57,7 +57,7 @@ func (p *Program) steps(reply []any) (steps []Step, ok bool) {
 		return nil, false
 	}
 	text, _ := reply[0].(string)
-	records, err := graph.ParseJSON([]byte(text))
+	records, err := graph.ParseTrace([]byte(text))
 	list, ok := records.([]any)
 	if err != nil || !ok {
 		return nil, false

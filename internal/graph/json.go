@@ -116,9 +116,14 @@ func AppendJSONString[S string | []byte](dst []byte, s S) []byte {
 
 // ParseJSON returns the value that a JSON text stands for. The text of an error is one of the language's: the place that it tells of what
 // is not JSON is that of the first byte which no JSON could go on with, or the length of the text.
-func ParseJSON(text []byte) (any, error) {
+func ParseJSON(text []byte) (any, error) { return parseJSON(text, 0) }
+
+// ParseTrace is ParseJSON of a trace, a list of pairs: the values in it may be nested as deep as all others.
+func ParseTrace(text []byte) (any, error) { return parseJSON(text, -2) }
+
+func parseJSON(text []byte, depth int) (any, error) {
 	d := jsonReader{text: text}
-	v, err := d.value(0)
+	v, err := d.value(depth)
 	if err == nil {
 		if d.space(); d.at < len(text) {
 			err = d.wrong()
