@@ -266,7 +266,7 @@ func (g *gen) arg(t graph.Type) (_ Expr, ok bool) {
 	}
 	name := fmt.Sprint("arg ", len(args))
 	v := g.value(t, 2)
-	if _, err := encode(v, t); err != nil { // an infinity in a list
+	if _, err := encode(v, t, false); err != nil { // an infinity in a list
 		return Expr{}, false
 	}
 	if v != nil || g.odds(2) {
