@@ -178,7 +178,7 @@ func (g *gen) known() any {
 
 // several are members, fields or elements, spread at times.
 func (g *gen) several() (all []any) {
-	for range 1 + g.n(3) {
+	for range 1 + g.few() {
 		all = append(all, g.known())
 	}
 	if g.odds(4) && g.loops == 0 {
@@ -370,7 +370,7 @@ var commands = []*call{
 		return g.aStream().ReadGroup(g.group(), pick(g, "x", "y"), g.n(4), pick(g, ">", ">", "0", "5-1"))
 	}},
 	{"Stream.Ack", integer, func(g *gen) Expr { return g.aStream().Ack(g.group(), g.id(), "5-1") }},
-	{"Stream.Claim", entries, func(g *gen) Expr { return g.aStream().Claim(g.group(), "z", 0, "5-1", g.id()) }},
+	{"Stream.Claim", entries, func(g *gen) Expr { return g.aStream().Claim(g.group(), "z", 0, "5-1", "5-2") }},
 	{"Stream.Pending", anything, func(g *gen) Expr { return g.aStream().Pending(g.group()) }},
 
 	{"Builder.Call", anything, func(g *gen) Expr {

@@ -182,7 +182,7 @@ var functions = []*function{
 	{gives(str), func(g *gen, _ graph.Type, depth int) Expr { return g.texty(depth).Text() }},
 	{gives(str), func(g *gen, _ graph.Type, depth int) Expr {
 		parts := []any{g.texty(depth)}
-		for range g.n(3) {
+		for range g.few() {
 			parts = append(parts, g.texty(depth))
 		}
 		return Concat(parts...)

@@ -103,6 +103,14 @@ var below = func() (all [128]*rapid.Generator[uint64]) {
 // odds is true once in about k times.
 func (g *gen) odds(k int) bool { return g.n(k) == k-1 }
 
+// few is how many there are of something; rarely more than Lua puts into one expression.
+func (g *gen) few() int {
+	if g.odds(60) && g.loops == 0 {
+		return 30 + g.n(40)
+	}
+	return g.n(4)
+}
+
 func pick[T any](g *gen, from ...T) T { return from[g.n(len(from))] }
 
 // Types.
@@ -206,7 +214,7 @@ func (g *gen) literal(t graph.Type) Expr {
 	switch t.Kind {
 	case graph.List, graph.Map:
 		n := &graph.Node{Op: graph.OpList, Type: t.Required()}
-		size := g.n(4)
+		size := g.few()
 		if size == 0 && g.odds(2) {
 			n.Type = graph.Type{} // nothing tells what its elements would be
 		}
@@ -407,6 +415,14 @@ func (g *gen) change() {
 		t := pick(g, graph.ListOf, graph.MapOf)(g.typ(1))
 		v = g.see(g.b.LocalOf(g.name(), Type{t}, g.kept(t)), t)
 	}
+	if g.loops > 1 { // a list may be walked that grows, and again
+		g.b.If(v.l.Len().Lt(20), func() { g.changed(v) })
+	} else {
+		g.changed(v)
+	}
+}
+
+func (g *gen) changed(v *variable) {
 	elem := *v.t.Elem
 	switch {
 	case v.t.Kind == graph.List && g.odds(2):
