@@ -72,6 +72,7 @@ func (g *generator) take(n *graph.Node) {
 	default:
 		for _, kid := range n.Kids {
 			g.take(kid)
+			g.spell(n, kid)
 		}
 		g.apart[n] = g.part(n)
 	}
@@ -79,9 +80,29 @@ func (g *generator) take(n *graph.Node) {
 
 // part computes an expression into a place of its own.
 func (g *generator) part(n *graph.Node) string {
-	text := g.text(n)
+	return g.partOf(g.text(n))
+}
+
+func (g *generator) partOf(text string) string {
 	g.parts++
 	part := fmt.Sprintf("part[%d]", g.parts)
 	g.line("%s = %s", part, text)
 	return part
+}
+
+// spell makes a part of the text of what n joins to others, or gives to a command: where there is none, that is an error before what
+// follows is computed.
+func (g *generator) spell(n, kid *graph.Node) {
+	if !kid.Type.Nullable() || kid.Op == graph.OpSpread {
+		return
+	}
+	switch {
+	case n.Op == graph.OpCall:
+		g.apart[kid] = g.partOf(g.word(kid))
+	case n.Op == graph.OpLog || n.Op == graph.OpFunc && n.Text == "concat":
+		g.apart[kid] = g.partOf(g.asText(kid, g.expr(kid)).text)
+	default:
+		return
+	}
+	g.spelled[kid] = true
 }

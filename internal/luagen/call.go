@@ -137,7 +137,7 @@ func (g *generator) words(kids []*graph.Node) (words []string) {
 
 // word is one word of a command, which Redis takes as it is if it is a string or an integer.
 func (g *generator) word(n *graph.Node) string {
-	if !n.Type.Nullable() && (n.Type.Kind == graph.String || g.size(n) <= exactBits) {
+	if g.spelled[n] || !n.Type.Nullable() && (n.Type.Kind == graph.String || g.size(n) <= exactBits) {
 		return g.text(n)
 	}
 	if n.Op == graph.OpInt {

@@ -160,7 +160,7 @@ func (g *generator) convert(n *graph.Node) code {
 
 // asText is an expression as a string, or as a number that Lua makes the right string of.
 func (g *generator) asText(n *graph.Node, c code) code {
-	if !n.Type.Nullable() && (n.Type.Kind == graph.String || g.size(n) <= maxSpelled) {
+	if g.spelled[n] || !n.Type.Nullable() && (n.Type.Kind == graph.String || g.size(n) <= maxSpelled) {
 		return c
 	}
 	return g.helped("text", c.text)

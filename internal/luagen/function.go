@@ -165,7 +165,7 @@ func ordering(op string) writer {
 
 // textOf is the text of an expression, which is a string then.
 func textOf(g *generator, n *graph.Node, c code) code {
-	if n.Type.Equal(graph.Of(graph.String)) {
+	if g.spelled[n] || n.Type.Equal(graph.Of(graph.String)) {
 		return c
 	}
 	return g.helped("text", c.text)

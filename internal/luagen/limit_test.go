@@ -318,3 +318,28 @@ func heavyCondition() *graph.Program {
 	return program(graph.Program{Vars: vars("n")}, let(0, num(0)), while(fn("gt", x, num(0)), set(0, fn("add", ref(0), num(1)))),
 		when(fn("lt", num(5), ref(0)), block(ret(num(0))), block(when(fn("gt", fn("add", x, num(1)), num(0)), block(ret(ref(0)))))), ret(num(-1)))
 }
+
+// A text that is missing ends a program before what stands behind it is computed, whether Lua can take all of it at once or not.
+func TestTextsAreMadeInOrder(t *testing.T) {
+	c := server(t)
+	heavy := fn("concat", str("a"))
+	for range graph.MaxDepth - 10 {
+		heavy = fn("concat", str("a"), heavy)
+	}
+	for name, statement := range map[string]func(parts ...*node) *node{
+		"concat": func(parts ...*node) *node { return run(fn("concat", parts...)) },
+		"command": func(parts ...*node) *node {
+			return run(cmd(graph.ReplyInt, "RPUSH", append([]*node{str("l")}, parts...)...))
+		},
+		"log": func(parts ...*node) *node { return stmt(graph.OpLog, 0, parts...) },
+	} {
+		for _, more := range []*node{str("a"), heavy} {
+			c.FlushAll(t.Context())
+			p := program(graph.Program{Keys: []graph.Key{{Name: "k"}}}, statement(parsed("null"), cmd(graph.ReplyAny, "INCR", key(0)), more), ret(null()))
+			got := eval(t, c, p, []string{"k"})
+			if text, _ := got.(problem); !strings.HasPrefix(string(text), "script: null: ") || c.Exists(t.Context(), "k").Val() != 0 {
+				t.Errorf("%s: %v, and the command has run %s times", name, got, c.Get(t.Context(), "k").Val())
+			}
+		}
+	}
+}

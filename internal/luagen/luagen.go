@@ -38,6 +38,8 @@ type generator struct {
 	big   bool                   // Lua would run out of local variables: ours are fields of v, and helpers those of h
 	apart map[*graph.Node]string // expressions that were taken apart: where their values are
 	parts int                    // how many of these there are
+
+	spelled map[*graph.Node]bool // those of them that are texts there
 }
 
 // The limits of Lua that programs could hit: a function has 200 local variables and 250 registers, 60 variables of others, and 200 levels of
@@ -51,7 +53,7 @@ const (
 
 // newGenerator takes one that has written the program, from which it knows what the program uses.
 func newGenerator(p *graph.Program, first *generator) *generator {
-	g := &generator{p: p, used: map[string]bool{}, apart: map[*graph.Node]string{}}
+	g := &generator{p: p, used: map[string]bool{}, apart: map[*graph.Node]string{}, spelled: map[*graph.Node]bool{}}
 	taken := names{}
 	for _, word := range reserved {
 		taken[word] = true

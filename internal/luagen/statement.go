@@ -4,6 +4,7 @@ package luagen
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/redbud-go/redbud/internal/graph"
@@ -153,7 +154,12 @@ func (g *generator) loop(n *graph.Node) {
 var levels = [...]string{"DEBUG", "VERBOSE", "NOTICE", "WARNING"}
 
 func (g *generator) log(n *graph.Node) {
-	g.prepare(n.Kids...)
+	if slices.ContainsFunc(n.Kids, g.heavy) {
+		for _, kid := range n.Kids {
+			g.take(kid)
+			g.spell(n, kid)
+		}
+	}
 	var words []string
 	for _, kid := range n.Kids {
 		words = append(words, g.asText(kid, g.expr(kid)).text)
