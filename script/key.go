@@ -10,7 +10,7 @@ type Key struct {
 	n *graph.Node
 }
 
-func (k Key) expr() Expr { return Expr{k.b, k.n} }
+func (k Key) expr() Expr { return Expr(k) }
 
 // Name is the key's name as an expression.
 func (k Key) Name() Expr { return k.expr() }
