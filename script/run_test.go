@@ -300,6 +300,26 @@ func TestAnErrorKeepsWhatWasWritten(t *testing.T) {
 	})
 }
 
+func TestWordsAreMadeInTheirOrder(t *testing.T) {
+	p := compile(t, func(b *script.Builder) {
+		k := b.Var("k")
+		b.Return(b.List("l").RPush(script.Spread(b.Arg("words", script.ListOf(script.Any))), k.IncrBy(1)))
+	})
+	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
+		run := p.On(db)
+		keys := script.KeyNames{"k": "{t}k", "l": "{t}l"}
+		if err := run.Do(t.Context(), keys, script.ArgValues{"words": []any{"a", nil}}).Err(); !errors.Is(err, script.KindNull) {
+			t.Errorf("null as a word: %v", err)
+		}
+		if n := db.Exists(t.Context(), "{t}k", "{t}l").Val(); n != 0 {
+			t.Error("what stands behind the null has run")
+		}
+		if n, err := run.Do(t.Context(), keys, script.ArgValues{"words": []any{"a", 2.5}}).Int(); n != 3 || err != nil {
+			t.Errorf("it returns %d and %v", n, err)
+		}
+	})
+}
+
 func TestReadOnlyPrograms(t *testing.T) {
 	p := compile(t, func(b *script.Builder) {
 		b.ReadOnly()

@@ -123,10 +123,14 @@ func (g *generator) words(kids []*graph.Node) (words []string) {
 			lists, run = append(lists, "{"+strings.Join(run, ", ")+"}"), nil
 		}
 	}
-	for _, kid := range kids {
+	for i, kid := range kids {
 		if kid.Op == graph.OpSpread {
 			end()
-			lists = append(lists, g.text(kid.Kids[0]))
+			list := g.text(kid.Kids[0])
+			if i < len(kids)-1 {
+				list = g.call("spread", list)
+			}
+			lists = append(lists, list)
 		} else {
 			run = append(run, g.word(kid))
 		}
