@@ -123,14 +123,10 @@ func (g *generator) words(kids []*graph.Node) (words []string) {
 			lists, run = append(lists, "{"+strings.Join(run, ", ")+"}"), nil
 		}
 	}
-	for i, kid := range kids {
+	for _, kid := range kids {
 		if kid.Op == graph.OpSpread {
 			end()
-			list := g.text(kid.Kids[0])
-			if i < len(kids)-1 {
-				list = g.call("spread", list)
-			}
-			lists = append(lists, list)
+			lists = append(lists, g.text(kid.Kids[0]))
 		} else {
 			run = append(run, g.word(kid))
 		}

@@ -217,15 +217,6 @@ local function words(...)
 	return unpack(all, 1, n)
 end
 
--- A list of words, which fails before what stands behind it is computed.
-local function spread(list)
-	for i, x in ipairs(list) do
-		if i > $MostWords then error($ErrWords, 0) end
-		word(x)
-	end
-	return list
-end
-
 -- An integer that arithmetic made.
 local function exact(n)
 	if n > 9007199254740991 or n < -9007199254740991 then error($ErrExact, 0) end
