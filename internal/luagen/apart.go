@@ -93,10 +93,14 @@ func (g *generator) partOf(text string) string {
 // spell makes a part of the text of what n joins to others, or gives to a command: where there is none, that is an error before what
 // follows is computed.
 func (g *generator) spell(n, kid *graph.Node) {
-	if !kid.Type.Nullable() || kid.Op == graph.OpSpread {
-		return
-	}
 	switch {
+	case kid.Op == graph.OpSpread:
+		if kid = kid.Kids[0]; !kid.Type.Elem.Nullable() {
+			return
+		}
+		g.apart[kid] = g.partOf("{" + g.call("words", g.text(kid)) + "}")
+	case !kid.Type.Nullable():
+		return
 	case n.Op == graph.OpCall:
 		g.apart[kid] = g.partOf(g.word(kid))
 	case n.Op == graph.OpLog || n.Op == graph.OpFunc && n.Text == "concat":

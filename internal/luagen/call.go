@@ -123,16 +123,25 @@ func (g *generator) words(kids []*graph.Node) (words []string) {
 			lists, run = append(lists, "{"+strings.Join(run, ", ")+"}"), nil
 		}
 	}
-	for _, kid := range kids {
+	for i, kid := range kids {
 		if kid.Op == graph.OpSpread {
 			end()
-			lists = append(lists, g.text(kid.Kids[0]))
+			lists = append(lists, g.spread(kid, i == len(kids)-1))
 		} else {
 			run = append(run, g.word(kid))
 		}
 	}
 	end()
 	return []string{g.call("words", lists...)}
+}
+
+// spread is a list of words. Where others follow, what is no word is an error before they are computed.
+func (g *generator) spread(n *graph.Node, last bool) string {
+	list := n.Kids[0]
+	if last || g.spelled[list] || !list.Type.Elem.Nullable() {
+		return g.text(list)
+	}
+	return "{" + g.call("words", g.text(list)) + "}"
 }
 
 // word is one word of a command, which Redis takes as it is if it is a string or an integer.
