@@ -182,7 +182,10 @@ func (g *gen) several() (all []any) {
 		all = append(all, g.known())
 	}
 	if g.odds(4) && g.loops == 0 {
-		all = append(all, Spread(g.expr(strs, 2)))
+		all = append(all, Spread(g.expr(graph.ListOf(pick(g, str, integer, maybeStr)), 2)))
+		if g.odds(2) {
+			all = append(all, g.word())
+		}
 	}
 	return all
 }

@@ -189,6 +189,9 @@ var functions = []*function{
 	}},
 	{gives(integer), func(g *gen, _ graph.Type, depth int) Expr { return g.spelled(depth, integer).Int() }},
 	{gives(float), func(g *gen, _ graph.Type, depth int) Expr { return g.spelled(depth, number).Float() }},
+	{gives(integer), func(g *gen, _ graph.Type, depth int) Expr { return g.texty(depth).Text().ParseInt().Or(1) }},
+	{gives(float), func(g *gen, _ graph.Type, depth int) Expr { return g.texty(depth).Text().ParseFloat().Or(0.5) }},
+	{gives(integer), func(g *gen, _ graph.Type, depth int) Expr { return g.expr(str, depth).Find(g.part()).Or(-1) }},
 	always("parse_int", integer.Optional(), str), always("parse_float", float.Optional(), str),
 	always("type", str, anything),
 	{gives(integer), func(g *gen, _ graph.Type, depth int) Expr {

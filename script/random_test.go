@@ -182,6 +182,9 @@ func TestRandomProgramsDoTheSameOnMemoryAndOnRedis(t *testing.T) {
 		}
 	})
 	t.Log(runs, failed)
+	if runs < 2000 { // too few to have everything
+		return
+	}
 	share := 0
 	for _, n := range failed {
 		share += n
