@@ -48,14 +48,7 @@ func compileProgram(wire []byte, table *Table) (*program, error) {
 }
 
 func evalProgram(c *Ctx) error {
-	keys, args, err := c.scriptArguments()
-	if err != nil {
-		return err
-	}
-	if !graph.IsWire(c.Args[1]) {
-		return Refusal("ERR " + graph.ErrMalformed.Error())
-	}
-	k, err := c.Engine.scripts.add(c.Args[1], false)
+	k, keys, args, err := c.brought(true)
 	if err != nil {
 		return err
 	}
@@ -63,16 +56,9 @@ func evalProgram(c *Ctx) error {
 }
 
 func evalProgramSHA(c *Ctx) error {
-	if len(c.Args[1]) != 40 {
-		return errNoScript
-	}
-	keys, args, err := c.scriptArguments()
+	k, keys, args, err := c.known(true)
 	if err != nil {
 		return err
-	}
-	k := c.Engine.scripts.find(c.Args[1])
-	if k == nil || k.program == nil {
-		return errNoScript
 	}
 	return c.runProgram(k.program, keys, args)
 }

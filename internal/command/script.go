@@ -170,14 +170,7 @@ func (e *Engine) infoScripts(f *Fields) error {
 }
 
 func eval(c *Ctx) error {
-	keys, args, err := c.scriptArguments()
-	if err != nil {
-		return err
-	}
-	if graph.IsWire(c.Args[1]) {
-		return errInLua
-	}
-	k, err := c.Engine.scripts.add(c.Args[1], false)
+	k, keys, args, err := c.brought(false)
 	if err != nil {
 		return err
 	}
@@ -185,18 +178,40 @@ func eval(c *Ctx) error {
 }
 
 func evalSHA(c *Ctx) error {
-	if len(c.Args[1]) != 40 {
-		return errNoScript
-	}
-	keys, args, err := c.scriptArguments()
+	k, keys, args, err := c.known(false)
 	if err != nil {
 		return err
 	}
-	k := c.Engine.scripts.find(c.Args[1])
-	if k == nil || k.lua == nil {
-		return errNoScript
-	}
 	return c.runScript(k.lua, keys, args)
+}
+
+// brought is the script that a call brings, with its keys and arguments: a program, or Lua.
+func (c *Ctx) brought(program bool) (k *knownScript, keys, args [][]byte, err error) {
+	keys, args, err = c.scriptArguments()
+	switch {
+	case err != nil:
+	case !program && graph.IsWire(c.Args[1]):
+		err = errInLua
+	case program && !graph.IsWire(c.Args[1]):
+		err = Refusal("ERR " + graph.ErrMalformed.Error())
+	default:
+		k, err = c.Engine.scripts.add(c.Args[1], false)
+	}
+	return k, keys, args, err
+}
+
+// known is the script that a call names by its digest, with its keys and arguments: a program, or Lua.
+func (c *Ctx) known(program bool) (k *knownScript, keys, args [][]byte, err error) {
+	if len(c.Args[1]) != 40 {
+		return nil, nil, nil, errNoScript
+	}
+	if keys, args, err = c.scriptArguments(); err != nil {
+		return nil, nil, nil, err
+	}
+	if k = c.Engine.scripts.find(c.Args[1]); k == nil || program != (k.program != nil) {
+		err = errNoScript
+	}
+	return k, keys, args, err
 }
 
 // scriptArguments divides what follows the script into keys and arguments.
