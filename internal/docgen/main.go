@@ -34,8 +34,8 @@ func main() {
 	}
 }
 
-// engines are those that the page tells of, each named as its file of deviations is.
-var engines = []string{"memory", "redis"}
+// engines are those that the page tells deviations of, each named as its file is.
+var engines = []string{"memory", "sql", "sqlite", "redis"}
 
 // render is the whole page.
 func render(deviationsDir string) ([]byte, error) {
@@ -64,9 +64,9 @@ const head = `<!-- Written by go generate ./internal/docgen. Changes belong into
 
 # Commands
 
-What redbud answers by itself, as Redis ` + "`" + command.RedisVersion + "`" + ` does. *Since* is the version of Redis that brought the command.
-The engine *redis* passes every call on, so it also runs what its server knows and this page does not.
-*Session* commands concern the connection: they are answered before any engine.
+What redbud answers by itself, as Redis ` + "`" + command.RedisVersion + "`" + ` does. *Since* is the version of Redis that brought the command, or of redbud.
+*All* are the engines: embedded ones (memory, SQLite, PostgreSQL, MySQL) and *redis*, which passes every call on, so it also runs what its server knows and this page does not.
+*Embedded* commands are of redbud's own: a Redis does not know them. *Session* commands concern the connection: they are answered before any engine.
 A deviation is an answer that differs from the one a real Redis gave; each stands in a file of ` + "`internal/engine/enginetest/testdata/deviations`" + `.
 `
 
@@ -87,14 +87,19 @@ func title(group string) string {
 
 func writeRow(b *strings.Builder, c *command.Command, known map[string]map[string][]string) {
 	name := strings.ReplaceAll(c.FullName(), "|", " ")
-	answered := strings.Join(engines, ", ")
-	if c.Flags&command.Session != 0 {
+	answered := "all"
+	switch {
+	case c.Flags&command.Session != 0:
 		answered = "session"
+	case strings.HasPrefix(c.Name, "redbud."):
+		answered = "embedded"
 	}
 	var notes []string
 	for _, engine := range engines {
 		for _, reason := range known[engine][name] {
-			notes = append(notes, engine+": "+reason)
+			if note := engine + ": " + reason; !slices.Contains(notes, note) {
+				notes = append(notes, note)
+			}
 		}
 	}
 	usage := ""

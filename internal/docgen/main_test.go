@@ -53,8 +53,8 @@ func TestDeviationsStandBesideTheirCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, row := range []string{
-		"| `GETDEL` | `key` | 6.2.0 | memory, redis | memory: Keeps the key \\| for now. |\n",
-		"| `CONFIG GET` | `parameter [parameter ...]` | 2.0.0 | memory, redis | memory: Tells more. |\n",
+		"| `GETDEL` | `key` | 6.2.0 | all | memory: Keeps the key \\| for now. |\n",
+		"| `CONFIG GET` | `parameter [parameter ...]` | 2.0.0 | all | memory: Tells more. |\n",
 	} {
 		if !strings.Contains(string(out), row) {
 			t.Errorf("no %q in\n%s", row, out)
