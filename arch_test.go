@@ -36,6 +36,7 @@ var allowed = map[string][]string{
 	"internal/acl":                {"internal/engine", "internal/resp", "internal/command"},
 	"internal/lua":                {"internal/resp"},
 	"internal/rdb":                {"internal/keyspace", "internal/resp"},
+	"cache/codec":                 {},
 	"script":                      {"internal/graph", "internal/luagen"},
 	"script/stack":                {"script"},
 	"script/once":                 {"script"},
