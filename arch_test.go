@@ -37,6 +37,7 @@ var allowed = map[string][]string{
 	"internal/lua":                {"internal/resp"},
 	"internal/rdb":                {"internal/keyspace", "internal/resp"},
 	"cache/codec":                 {},
+	"cache":                       {".", "cache/codec", "script"}, // the root: Open
 	"script":                      {"internal/graph", "internal/luagen"},
 	"script/stack":                {"script"},
 	"script/once":                 {"script"},

@@ -96,6 +96,9 @@ func inProcess(e engine.Engine, db int, hub *server.Hub) *DB {
 	return &DB{UniversalClient: c, engine: e, hub: hub, lane: l}
 }
 
+// Unwrap returns the client of go-redis that the DB embeds, a *redis.ClusterClient for a cluster.
+func (db *DB) Unwrap() redis.UniversalClient { return db.UniversalClient }
+
 // Close closes the client and gives the engine back. On memory it drops the data, unless others share it by name.
 func (db *DB) Close() error {
 	if db.lane == nil {

@@ -1,0 +1,238 @@
+// Many values at once.
+
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/redbud-go/redbud/script"
+)
+
+// Found is the value at one of several keys.
+type Found[T any] struct {
+	Value T
+	OK    bool // false: a miss
+}
+
+// GetMany returns the values at keys, in their order. No keys are no values.
+func (c *Cache[T]) GetMany(ctx context.Context, keys ...string) ([]Found[T], error) {
+	return told(c, "get many", func() Pending[[]Found[T]] {
+		full, err := c.keys(keys)
+		if err != nil {
+			return refused[[]Found[T]](err)
+		}
+		if groups := c.groups(full); len(groups) > 1 {
+			return c.getGroups(ctx, keys, groups)
+		}
+		return c.getMany(ctx, c.client, keys)
+	})
+}
+
+// GetMany is Cache.GetMany. On a cluster all keys are in one slot.
+func (q Queue[T]) GetMany(ctx context.Context, keys ...string) Pending[[]Found[T]] {
+	return q.c.getMany(ctx, q.pipe, keys)
+}
+
+func (c *Cache[T]) getMany(ctx context.Context, db redis.Cmdable, keys []string) Pending[[]Found[T]] {
+	full, err := c.keys(keys)
+	switch {
+	case err != nil:
+		return refused[[]Found[T]](err)
+	case len(keys) == 0:
+		return refused[[]Found[T]](nil)
+	}
+	cmd := db.MGet(ctx, full...)
+	return Pending[[]Found[T]]{func() ([]Found[T], error) {
+		values, err := cmd.Result()
+		if err != nil {
+			return nil, failed(err)
+		}
+		found := make([]Found[T], len(keys))
+		misses := 0
+		for i, v := range values {
+			data, ok := v.(string)
+			if !ok {
+				misses++
+				continue
+			}
+			switch found[i].Value, err = c.decode(keys[i], []byte(data)); {
+			case err == nil:
+				found[i].OK = true
+			case !errors.Is(err, ErrMiss):
+				return nil, err
+			}
+		}
+		c.o.Stats.Read(0, misses, 0)
+		return found, nil
+	}}
+}
+
+// getGroups is getMany on a cluster, for keys of several slots.
+func (c *Cache[T]) getGroups(ctx context.Context, keys []string, groups [][]int) Pending[[]Found[T]] {
+	pipe := c.client.Pipeline()
+	parts := make([]Pending[[]Found[T]], len(groups))
+	for g, group := range groups {
+		parts[g] = c.getMany(ctx, pipe, pick(keys, group))
+	}
+	_, _ = pipe.Exec(ctx) // the parts have the errors
+	return Pending[[]Found[T]]{func() ([]Found[T], error) {
+		all := make([]Found[T], len(keys))
+		for g, group := range groups {
+			found, err := parts[g].Value()
+			if err != nil {
+				return nil, err
+			}
+			for i, at := range group {
+				all[at] = found[i]
+			}
+		}
+		return all, nil
+	}}
+}
+
+// setMany stores values with their TTL, 0 for ever: all of them, since nobody sees a state in between and nothing in it can fail.
+var setMany = func() *script.Program {
+	b := script.New("cache set many")
+	keys := b.Keys("keys")
+	ttl, values := b.Arg("ttl", script.Int), b.Arg("values", script.ListOf(script.String))
+	b.If(ttl.Eq(0), func() {
+		b.Each(values, func(i, value *script.Local) { b.Do(keys.At(i).Var().Set(value)) })
+	}).Else(func() {
+		b.Each(values, func(i, value *script.Local) { b.Do(keys.At(i).Var().Set(value, script.TTL(ttl))) })
+	})
+	b.Return(nil)
+	return b.MustCompile()
+}()
+
+// SetMany stores values for some time: all or, if it fails, none. On a cluster that holds for each slot.
+func (c *Cache[T]) SetMany(ctx context.Context, values map[string]T, ttl time.Duration) error {
+	_, err := told(c, "set many", func() Pending[struct{}] { return c.setMany(ctx, values, ttl) })
+	return err
+}
+
+func (c *Cache[T]) setMany(ctx context.Context, values map[string]T, ttl time.Duration) Pending[struct{}] {
+	px, err := until(ttl)
+	if err != nil {
+		return refused[struct{}](err)
+	}
+	keys, data := make([]string, 0, len(values)), make([]string, 0, len(values))
+	for key, value := range values {
+		full, err := c.key(key)
+		if err != nil {
+			return refused[struct{}](err)
+		}
+		encoded, err := c.encode(value)
+		if err != nil {
+			return refused[struct{}](fmt.Errorf("%q: %w", key, err))
+		}
+		keys, data = append(keys, full), append(data, string(encoded))
+	}
+	if len(keys) == 0 {
+		return refused[struct{}](nil)
+	}
+	var results []*script.Result
+	for _, group := range c.groups(keys) {
+		results = append(results, c.setAll.Do(ctx, script.KeyNames{"keys": pick(keys, group)}, script.ArgValues{"ttl": px, "values": pick(data, group)}))
+	}
+	return Pending[struct{}]{func() (none struct{}, err error) {
+		for _, r := range results {
+			err = errors.Join(err, failed(r.Err()))
+		}
+		return none, err
+	}}
+}
+
+// DeleteMany deletes the values at keys, and returns how many there were.
+func (c *Cache[T]) DeleteMany(ctx context.Context, keys ...string) (deleted int, err error) {
+	return told(c, "delete many", func() Pending[int] { return c.deleteMany(ctx, keys) })
+}
+
+func (c *Cache[T]) deleteMany(ctx context.Context, keys []string) Pending[int] {
+	full, err := c.keys(keys)
+	switch {
+	case err != nil:
+		return refused[int](err)
+	case len(keys) == 0:
+		return refused[int](nil)
+	}
+	pipe := c.client.Pipeline()
+	var cmds []*redis.IntCmd
+	for _, group := range c.groups(full) {
+		cmds = append(cmds, pipe.Del(ctx, pick(full, group)...))
+	}
+	_, _ = pipe.Exec(ctx) // the commands have the errors
+	return Pending[int]{func() (deleted int, err error) {
+		for _, cmd := range cmds {
+			deleted += int(cmd.Val())
+			err = errors.Join(err, failed(cmd.Err()))
+		}
+		return deleted, err
+	}}
+}
+
+// clearBatch is how many keys Clear asks for and deletes at once.
+const clearBatch = 1000
+
+// Clear deletes all values of the cache, those at keys with its prefix, and returns how many it has deleted. Values that are set meanwhile may stay.
+func (c *Cache[T]) Clear(ctx context.Context) (deleted int, err error) {
+	if c.o.Prefix == "" {
+		return 0, fmt.Errorf("%w: a cache without a prefix cannot be cleared, it would delete everything", ErrOptions)
+	}
+	return told(c, "clear", func() Pending[int] {
+		deleted, err := c.clear(ctx)
+		return Pending[int]{func() (int, error) { return deleted, err }}
+	})
+}
+
+// glob makes a pattern that fits a text only.
+var glob = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`)
+
+func (c *Cache[T]) clear(ctx context.Context) (int, error) {
+	var deleted atomic.Int64
+	sweep := func(ctx context.Context, node redis.UniversalClient) error {
+		n, err := c.sweep(ctx, node)
+		deleted.Add(int64(n))
+		return err
+	}
+	var err error
+	if c.cluster != nil {
+		err = c.cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error { return sweep(ctx, node) })
+	} else {
+		err = sweep(ctx, c.client)
+	}
+	return int(deleted.Load()), failed(err)
+}
+
+// sweep deletes the keys of the cache on one node.
+func (c *Cache[T]) sweep(ctx context.Context, node redis.UniversalClient) (deleted int, err error) {
+	pattern := glob.Replace(c.o.Prefix) + "*"
+	for cursor := uint64(0); ; {
+		var keys []string
+		if keys, cursor, err = node.Scan(ctx, cursor, pattern, clearBatch).Result(); err != nil {
+			return deleted, err
+		}
+		pipe := node.Pipeline()
+		cmds := make([]*redis.IntCmd, len(keys)) // one by one: on a cluster they are of several slots
+		for i, key := range keys {
+			cmds[i] = pipe.Unlink(ctx, key)
+		}
+		if len(keys) > 0 {
+			if _, err := pipe.Exec(ctx); err != nil {
+				return deleted, err
+			}
+		}
+		for _, cmd := range cmds {
+			deleted += int(cmd.Val())
+		}
+		if cursor == 0 {
+			return deleted, nil
+		}
+	}
+}

@@ -1,0 +1,342 @@
+// One value at a key.
+
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Pending is what a call that was queued in a pipeline or transaction is going to return, once that has been executed.
+type Pending[R any] struct{ resolve func() (R, error) }
+
+// Value is what the call returns on its own.
+func (p Pending[R]) Value() (R, error) { return p.resolve() }
+
+// refused is the Pending of a call that is not made.
+func refused[R any](err error) Pending[R] {
+	return Pending[R]{func() (none R, _ error) { return none, err }}
+}
+
+// Queue is a cache in a pipeline or transaction of the caller: its calls are those of Cache, made when that is executed.
+type Queue[T any] struct {
+	c    *Cache[T]
+	pipe redis.Pipeliner
+}
+
+// In returns the cache in a pipeline or transaction.
+func (c *Cache[T]) In(pipe redis.Pipeliner) Queue[T] { return Queue[T]{c, pipe} }
+
+// key is the key of the engine for one of the cache.
+func (c *Cache[T]) key(key string) (string, error) {
+	if key == "" || len(key)+len(c.o.Prefix) > maxKey {
+		return "", fmt.Errorf("%w: %d bytes", ErrKey, len(key))
+	}
+	return c.o.Prefix + key, nil
+}
+
+// keys are the keys of the engine for some of the cache.
+func (c *Cache[T]) keys(keys []string) ([]string, error) {
+	full := make([]string, len(keys))
+	for i, key := range keys {
+		var err error
+		if full[i], err = c.key(key); err != nil {
+			return nil, err
+		}
+	}
+	return full, nil
+}
+
+// until is a TTL in milliseconds, at least one; 0 is for ever.
+func until(ttl time.Duration) (int64, error) {
+	switch {
+	case ttl == Forever:
+		return 0, nil
+	case ttl <= 0:
+		return 0, fmt.Errorf("%w: %v", ErrTTL, ttl)
+	}
+	return max(ttl.Milliseconds(), 1), nil
+}
+
+// encode is what is stored of a value.
+func (c *Cache[T]) encode(value T) ([]byte, error) {
+	data, err := c.o.Codec.Append(nil, value)
+	if err != nil {
+		return nil, fmt.Errorf("cache: encode: %w", err)
+	}
+	if len(data) > c.o.MaxValue {
+		return nil, fmt.Errorf("%w: %d bytes of %d", ErrTooLarge, len(data), c.o.MaxValue)
+	}
+	return data, nil
+}
+
+// decode is the value of what is stored at a key. A bad one is an error, or a miss by option.
+func (c *Cache[T]) decode(key string, data []byte) (value T, err error) {
+	if err = c.o.Codec.Decode(data, &value); err == nil {
+		c.o.Stats.Read(1, 0, 0)
+		return value, nil
+	}
+	var none T
+	c.o.Stats.Read(0, 1, 1)
+	if c.o.BadValues {
+		return none, ErrMiss
+	}
+	return none, fmt.Errorf("cache: the value at %q: %w", key, err)
+}
+
+// failed is the error of a call of the engine in the words of this package.
+func failed(err error) error {
+	if redis.HasErrorPrefix(err, "WRONGTYPE") {
+		return fmt.Errorf("%w: %w", ErrWrongType, err)
+	}
+	return err
+}
+
+// told runs a call and tells Stats of it.
+func told[T, R any](c *Cache[T], method string, call func() Pending[R]) (R, error) {
+	began := time.Now()
+	value, err := call().Value()
+	failure := err
+	if errors.Is(err, ErrMiss) {
+		failure = nil
+	}
+	c.o.Stats.Called(method, time.Since(began), failure)
+	return value, err
+}
+
+// Get returns the value at a key, or ErrMiss.
+func (c *Cache[T]) Get(ctx context.Context, key string) (T, error) {
+	return told(c, "get", func() Pending[T] { return c.get(ctx, c.client, key) })
+}
+
+// Get is Cache.Get.
+func (q Queue[T]) Get(ctx context.Context, key string) Pending[T] { return q.c.get(ctx, q.pipe, key) }
+
+func (c *Cache[T]) get(ctx context.Context, db redis.Cmdable, key string) Pending[T] {
+	full, err := c.key(key)
+	if err != nil {
+		return refused[T](err)
+	}
+	cmd := db.Get(ctx, full)
+	return Pending[T]{func() (value T, err error) {
+		data, err := cmd.Bytes()
+		switch {
+		case errors.Is(err, redis.Nil):
+			c.o.Stats.Read(0, 1, 0)
+			return value, ErrMiss
+		case err != nil:
+			return value, failed(err)
+		}
+		return c.decode(key, data)
+	}}
+}
+
+// Condition says when Set stores.
+type Condition string
+
+// The conditions.
+const (
+	Always    Condition = ""
+	IfMissing Condition = "NX" // if there is no value at the key
+	IfExists  Condition = "XX" // if there is one
+)
+
+// Set stores a value for some time, whatever was at the key.
+func (c *Cache[T]) Set(ctx context.Context, key string, value T, ttl time.Duration) error {
+	_, err := c.SetIf(ctx, Always, key, value, ttl)
+	return err
+}
+
+// SetIf is Set under a condition, and tells whether it has stored the value.
+func (c *Cache[T]) SetIf(ctx context.Context, condition Condition, key string, value T, ttl time.Duration) (stored bool, err error) {
+	return told(c, "set", func() Pending[bool] { return c.set(ctx, c.client, condition, key, value, ttl) })
+}
+
+// Set is Cache.Set. The value is encoded at once.
+func (q Queue[T]) Set(ctx context.Context, key string, value T, ttl time.Duration) Pending[bool] {
+	return q.c.set(ctx, q.pipe, Always, key, value, ttl)
+}
+
+// SetIf is Cache.SetIf. The value is encoded at once.
+func (q Queue[T]) SetIf(ctx context.Context, condition Condition, key string, value T, ttl time.Duration) Pending[bool] {
+	return q.c.set(ctx, q.pipe, condition, key, value, ttl)
+}
+
+func (c *Cache[T]) set(ctx context.Context, db redis.Cmdable, condition Condition, key string, value T, ttl time.Duration) Pending[bool] {
+	full, err := c.key(key)
+	if err != nil {
+		return refused[bool](err)
+	}
+	px, err := until(ttl)
+	if err != nil {
+		return refused[bool](err)
+	}
+	data, err := c.encode(value)
+	if err != nil {
+		return refused[bool](err)
+	}
+	args := redis.SetArgs{Mode: string(condition)}
+	if px > 0 {
+		args.TTL = time.Duration(px) * time.Millisecond
+	}
+	cmd := db.SetArgs(ctx, full, data, args)
+	return Pending[bool]{func() (bool, error) {
+		err := cmd.Err()
+		if errors.Is(err, redis.Nil) {
+			return false, nil
+		}
+		return err == nil, failed(err)
+	}}
+}
+
+// Delete deletes the value at a key, and tells whether there was one.
+func (c *Cache[T]) Delete(ctx context.Context, key string) (existed bool, err error) {
+	return told(c, "delete", func() Pending[bool] { return c.del(ctx, c.client, key) })
+}
+
+// Delete is Cache.Delete.
+func (q Queue[T]) Delete(ctx context.Context, key string) Pending[bool] {
+	return q.c.del(ctx, q.pipe, key)
+}
+
+func (c *Cache[T]) del(ctx context.Context, db redis.Cmdable, key string) Pending[bool] {
+	full, err := c.key(key)
+	if err != nil {
+		return refused[bool](err)
+	}
+	return positive(db.Del(ctx, full))
+}
+
+// positive is whether a count is not 0.
+func positive(cmd *redis.IntCmd) Pending[bool] {
+	return Pending[bool]{func() (bool, error) {
+		n, err := cmd.Result()
+		return n > 0, failed(err)
+	}}
+}
+
+// Exists tells whether there is something at a key.
+func (c *Cache[T]) Exists(ctx context.Context, key string) (bool, error) {
+	return told(c, "exists", func() Pending[bool] { return c.exists(ctx, c.client, key) })
+}
+
+// Exists is Cache.Exists.
+func (q Queue[T]) Exists(ctx context.Context, key string) Pending[bool] {
+	return q.c.exists(ctx, q.pipe, key)
+}
+
+func (c *Cache[T]) exists(ctx context.Context, db redis.Cmdable, key string) Pending[bool] {
+	full, err := c.key(key)
+	if err != nil {
+		return refused[bool](err)
+	}
+	return positive(db.Exists(ctx, full))
+}
+
+// ExpireIn sets how long the value at a key stays from now on, and tells whether there is one. Zero and less delete it; Forever is Persist, but
+// tells the same.
+func (c *Cache[T]) ExpireIn(ctx context.Context, key string, ttl time.Duration) (existed bool, err error) {
+	return told(c, "expire", func() Pending[bool] { return c.expire(ctx, c.client, key, ttl) })
+}
+
+// ExpireIn is Cache.ExpireIn.
+func (q Queue[T]) ExpireIn(ctx context.Context, key string, ttl time.Duration) Pending[bool] {
+	return q.c.expire(ctx, q.pipe, key, ttl)
+}
+
+func (c *Cache[T]) expire(ctx context.Context, db redis.Cmdable, key string, ttl time.Duration) Pending[bool] {
+	full, err := c.key(key)
+	switch {
+	case err != nil:
+		return refused[bool](err)
+	case ttl == Forever:
+		persisted, there := db.Persist(ctx, full), positive(db.Exists(ctx, full))
+		return Pending[bool]{func() (bool, error) {
+			if err := persisted.Err(); err != nil {
+				return false, failed(err)
+			}
+			return there.Value()
+		}}
+	case ttl <= 0:
+		return positive(db.Del(ctx, full))
+	}
+	return changed(db.PExpire(ctx, full, max(ttl, time.Millisecond)))
+}
+
+// changed is what a command answers that tells whether it did something.
+func changed(cmd *redis.BoolCmd) Pending[bool] {
+	return Pending[bool]{func() (bool, error) {
+		ok, err := cmd.Result()
+		return ok, failed(err)
+	}}
+}
+
+// ExpireAt sets until when the value at a key stays, and tells whether there is one. A time that is over deletes it.
+func (c *Cache[T]) ExpireAt(ctx context.Context, key string, at time.Time) (existed bool, err error) {
+	return told(c, "expire", func() Pending[bool] { return c.expireAt(ctx, c.client, key, at) })
+}
+
+// ExpireAt is Cache.ExpireAt.
+func (q Queue[T]) ExpireAt(ctx context.Context, key string, at time.Time) Pending[bool] {
+	return q.c.expireAt(ctx, q.pipe, key, at)
+}
+
+func (c *Cache[T]) expireAt(ctx context.Context, db redis.Cmdable, key string, at time.Time) Pending[bool] {
+	full, err := c.key(key)
+	if err != nil {
+		return refused[bool](err)
+	}
+	return changed(db.PExpireAt(ctx, full, at))
+}
+
+// Persist makes the value at a key stay, and tells whether it had a time to live.
+func (c *Cache[T]) Persist(ctx context.Context, key string) (had bool, err error) {
+	return told(c, "persist", func() Pending[bool] { return c.persist(ctx, c.client, key) })
+}
+
+// Persist is Cache.Persist.
+func (q Queue[T]) Persist(ctx context.Context, key string) Pending[bool] {
+	return q.c.persist(ctx, q.pipe, key)
+}
+
+func (c *Cache[T]) persist(ctx context.Context, db redis.Cmdable, key string) Pending[bool] {
+	full, err := c.key(key)
+	if err != nil {
+		return refused[bool](err)
+	}
+	return changed(db.Persist(ctx, full))
+}
+
+// TTL returns how long the value at a key stays, Forever if until it is deleted, or ErrMiss.
+func (c *Cache[T]) TTL(ctx context.Context, key string) (time.Duration, error) {
+	return told(c, "ttl", func() Pending[time.Duration] { return c.ttl(ctx, c.client, key) })
+}
+
+// TTL is Cache.TTL.
+func (q Queue[T]) TTL(ctx context.Context, key string) Pending[time.Duration] {
+	return q.c.ttl(ctx, q.pipe, key)
+}
+
+func (c *Cache[T]) ttl(ctx context.Context, db redis.Cmdable, key string) Pending[time.Duration] {
+	full, err := c.key(key)
+	if err != nil {
+		return refused[time.Duration](err)
+	}
+	cmd := db.PTTL(ctx, full)
+	return Pending[time.Duration]{func() (time.Duration, error) {
+		switch left, err := cmd.Result(); {
+		case err != nil:
+			return 0, failed(err)
+		case left == -2:
+			return 0, ErrMiss
+		case left == -1:
+			return Forever, nil
+		default:
+			return left, nil
+		}
+	}}
+}
