@@ -71,6 +71,8 @@ type Cache[T any] struct {
 	o       Options
 
 	setAll, setFields, pushAll *script.Runner
+
+	close func() error // of the engine that Open has opened; nil: somebody else closes it
 }
 
 // New returns a cache on a client. Nothing is sent.
@@ -85,7 +87,7 @@ func New[T any](client redis.UniversalClient, o Options) (*Cache[T], error) {
 		o.MaxValue = maxValue
 	}
 	if o.Codec == nil {
-		o.Codec = codec.MessagePack()
+		o.Codec = codec.MessagePack(codec.Arrays)
 	}
 	if o.Stats == nil {
 		o.Stats = noStats{}
