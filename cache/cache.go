@@ -87,7 +87,7 @@ func New[T any](client redis.UniversalClient, o Options) (*Cache[T], error) {
 		o.MaxValue = maxValue
 	}
 	if o.Codec == nil {
-		o.Codec = codec.MessagePack(codec.Arrays)
+		o.Codec = codec.MessagePack(codec.AsArrays)
 	}
 	if o.Stats == nil {
 		o.Stats = noStats{}

@@ -86,7 +86,6 @@ func TestValuesAreKeptForTheirTime(t *testing.T) {
 		tell("expire nobody for ever", false)(c.ExpireIn(ctx, "nobody", cache.Forever))
 		tell("expire at", true)(c.ExpireAt(ctx, "ann", time.Now().Add(time.Hour)))
 		tell("expire in less than a millisecond", true)(c.ExpireIn(ctx, "ann", time.Nanosecond))
-		tell("set if missing", true)(c.SetIf(ctx, cache.IfExists, "ann", ann, time.Hour))
 	})
 }
 
