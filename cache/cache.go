@@ -31,7 +31,7 @@ const (
 var (
 	// ErrMiss is the error of a value that is not there.
 	ErrMiss = errors.New("cache: miss")
-	// ErrKey is the error of a key that is empty or too long.
+	// ErrKey is the error of a key that is empty or too long, or begins with the byte 0xC1.
 	ErrKey = errors.New("cache: bad key")
 	// ErrTTL is the error of a time to live that is zero or negative. Nothing was stored.
 	ErrTTL = errors.New("cache: a time to live must be positive")
@@ -71,6 +71,7 @@ type Cache[T any] struct {
 	o       Options
 
 	setAll, setFields, pushAll *script.Runner
+	tags                       tagRunners
 
 	close func() error // of the engine that Open has opened; nil: somebody else closes it
 }
@@ -92,7 +93,11 @@ func New[T any](client redis.UniversalClient, o Options) (*Cache[T], error) {
 	if o.Stats == nil {
 		o.Stats = noStats{}
 	}
-	return &Cache[T]{client: client, cluster: clusterOf(client), o: o, setAll: setMany.On(client), setFields: setFields.On(client), pushAll: push.On(client)}, nil
+	return &Cache[T]{
+		client: client, cluster: clusterOf(client), o: o,
+		setAll: setMany.On(client), setFields: setFields.On(client), pushAll: push.On(client),
+		tags: tagRunners{takeTags.On(client), expireTags.On(client)},
+	}, nil
 }
 
 type noStats struct{}

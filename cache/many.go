@@ -19,6 +19,7 @@ import (
 type Found[T any] struct {
 	Value T
 	OK    bool // false: a miss
+	Stale bool // one of the value's tags was expired
 }
 
 // GetMany returns the values at keys, in their order. No keys are no values.
@@ -56,22 +57,36 @@ func (c *Cache[T]) getMany(ctx context.Context, db redis.Cmdable, keys []string)
 		}
 		found := make([]Found[T], len(keys))
 		misses := 0
+		var labelled []at
 		for i, v := range values {
 			data, ok := v.(string)
 			if !ok {
 				misses++
 				continue
 			}
-			switch found[i].Value, err = c.decode(keys[i], []byte(data)); {
-			case err == nil:
-				found[i].OK = true
-			case !errors.Is(err, ErrMiss):
+			if k, body, err := unseal([]byte(data)); err == nil && k == tagged {
+				v, err := label(body)
+				labelled = append(labelled, at{i, v, err})
+				continue
+			}
+			if err := found[i].fill(c.decode(keys[i], []byte(data))); err != nil {
 				return nil, err
 			}
 		}
 		c.o.Stats.Read(0, misses, 0)
-		return found, nil
+		return found, c.fillTagged(ctx, keys, found, labelled)
 	}}
+}
+
+// fill takes what was read; an error but for a miss is returned.
+func (f *Found[T]) fill(value T, err error) error {
+	switch {
+	case err == nil, errors.Is(err, ErrStale):
+		*f = Found[T]{Value: value, OK: true, Stale: err != nil}
+	case !errors.Is(err, ErrMiss):
+		return err
+	}
+	return nil
 }
 
 // getGroups is getMany on a cluster, for keys of several slots.

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/redbud-go/redbud/cache/codec"
 )
 
 // Pending is what a call that was queued in a pipeline or transaction is going to return, once that has been executed.
@@ -35,6 +37,9 @@ func (c *Cache[T]) In(pipe redis.Pipeliner) Queue[T] { return Queue[T]{c, pipe} 
 func (c *Cache[T]) key(key string) (string, error) {
 	if key == "" || len(key)+len(c.o.Prefix) > maxKey {
 		return "", fmt.Errorf("%w: %d bytes", ErrKey, len(key))
+	}
+	if key[0] == mark {
+		return "", fmt.Errorf("%w: those that begin with 0xC1 are the cache's own", ErrKey)
 	}
 	return c.o.Prefix + key, nil
 }
@@ -71,21 +76,36 @@ func (c *Cache[T]) encode(value T) ([]byte, error) {
 	if len(data) > c.o.MaxValue {
 		return nil, fmt.Errorf("%w: %d bytes of %d", ErrTooLarge, len(data), c.o.MaxValue)
 	}
+	if len(data) > 0 && data[0] == mark { // raw bytes of the user's
+		data = seal(bare, data)
+	}
 	return data, nil
 }
 
-// decode is the value of what is stored at a key. A bad one is an error, or a miss by option.
+// decode is the value of what is stored at a key, without tags. A bad one is an error, or a miss by option.
 func (c *Cache[T]) decode(key string, data []byte) (value T, err error) {
-	if err = c.o.Codec.Decode(data, &value); err == nil {
+	k, data, err := unseal(data)
+	if err == nil && k != bare {
+		err = fmt.Errorf("%w: an envelope of the kind %q", codec.ErrDecode, byte(k))
+	}
+	if err == nil {
+		err = c.o.Codec.Decode(data, &value)
+	}
+	if err == nil {
 		c.o.Stats.Read(1, 0, 0)
 		return value, nil
 	}
 	var none T
+	return none, c.bad(key, err)
+}
+
+// bad is the error of a value that does not decode.
+func (c *Cache[T]) bad(key string, err error) error {
 	c.o.Stats.Read(0, 1, 1)
 	if c.o.BadValues {
-		return none, ErrMiss
+		return ErrMiss
 	}
-	return none, fmt.Errorf("cache: the value at %q: %w", key, err)
+	return fmt.Errorf("cache: the value at %q: %w", key, err)
 }
 
 // failed is the error of a call of the engine in the words of this package.
@@ -101,14 +121,14 @@ func told[T, R any](c *Cache[T], method string, call func() Pending[R]) (R, erro
 	began := time.Now()
 	value, err := call().Value()
 	failure := err
-	if errors.Is(err, ErrMiss) {
+	if errors.Is(err, ErrMiss) || errors.Is(err, ErrStale) {
 		failure = nil
 	}
 	c.o.Stats.Called(method, time.Since(began), failure)
 	return value, err
 }
 
-// Get returns the value at a key, or ErrMiss.
+// Get returns the value at a key, or ErrMiss. A value one of whose tags was expired comes with ErrStale.
 func (c *Cache[T]) Get(ctx context.Context, key string) (T, error) {
 	return told(c, "get", func() Pending[T] { return c.get(ctx, c.client, key) })
 }
@@ -130,6 +150,9 @@ func (c *Cache[T]) get(ctx context.Context, db redis.Cmdable, key string) Pendin
 			return value, ErrMiss
 		case err != nil:
 			return value, failed(err)
+		}
+		if k, body, err := unseal(data); err == nil && k == tagged {
+			return c.getTagged(ctx, key, body)
 		}
 		return c.decode(key, data)
 	}}
