@@ -73,7 +73,8 @@ type Cache[T any] struct {
 	setAll, setFields, pushAll *script.Runner
 	tags                       tagRunners
 
-	close func() error // of the engine that Open has opened; nil: somebody else closes it
+	forgets bool         // nothing is kept, nor anywhere near
+	close   func() error // of the engine that Open has opened; nil: somebody else closes it
 }
 
 // New returns a cache on a client. Nothing is sent.

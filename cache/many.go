@@ -55,27 +55,35 @@ func (c *Cache[T]) getMany(ctx context.Context, db redis.Cmdable, keys []string)
 		if err != nil {
 			return nil, failed(err)
 		}
-		found := make([]Found[T], len(keys))
-		misses := 0
-		var labelled []at
-		for i, v := range values {
-			data, ok := v.(string)
-			if !ok {
-				misses++
-				continue
-			}
-			if k, body, err := unseal([]byte(data)); err == nil && k == tagged {
-				v, err := label(body)
-				labelled = append(labelled, at{i, v, err})
-				continue
-			}
-			if err := found[i].fill(c.decode(keys[i], []byte(data))); err != nil {
-				return nil, err
-			}
-		}
-		c.o.Stats.Read(0, misses, 0)
-		return found, c.fillTagged(ctx, keys, found, labelled)
+		return c.gotMany(ctx, keys, values)
 	}}
+}
+
+// gotMany is the values that MGET has returned.
+func (c *Cache[T]) gotMany(ctx context.Context, keys []string, values []any) ([]Found[T], error) {
+	found := make([]Found[T], len(keys))
+	misses := 0
+	var labelled []at
+	for i, v := range values {
+		data, ok := v.(string)
+		if !ok {
+			misses++
+			continue
+		}
+		if k, body, err := unseal([]byte(data)); err == nil && k == tagged {
+			v, err := label(body)
+			labelled = append(labelled, at{i, v, err})
+			continue
+		}
+		if err := found[i].fill(c.decode(keys[i], []byte(data))); err != nil {
+			return nil, err
+		}
+	}
+	c.o.Stats.Read(0, misses, 0)
+	if err := c.fillTagged(ctx, keys, found, labelled); err != nil {
+		return nil, err
+	}
+	return found, nil
 }
 
 // fill takes what was read; an error but for a miss is returned.

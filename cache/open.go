@@ -32,7 +32,7 @@ func Open[T any](ctx context.Context, url string, o Options) (*Cache[T], error) 
 	if err != nil {
 		return nil, errors.Join(err, closing())
 	}
-	c.close = closing
+	c.close, c.forgets = closing, keepsNothing
 	return c, nil
 }
 

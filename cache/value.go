@@ -142,20 +142,23 @@ func (c *Cache[T]) get(ctx context.Context, db redis.Cmdable, key string) Pendin
 		return refused[T](err)
 	}
 	cmd := db.Get(ctx, full)
-	return Pending[T]{func() (value T, err error) {
-		data, err := cmd.Bytes()
-		switch {
-		case errors.Is(err, redis.Nil):
-			c.o.Stats.Read(0, 1, 0)
-			return value, ErrMiss
-		case err != nil:
-			return value, failed(err)
-		}
-		if k, body, err := unseal(data); err == nil && k == tagged {
-			return c.getTagged(ctx, key, body)
-		}
-		return c.decode(key, data)
-	}}
+	return Pending[T]{func() (T, error) { return c.got(ctx, key, cmd) }}
+}
+
+// got is the value that GET has returned.
+func (c *Cache[T]) got(ctx context.Context, key string, cmd *redis.StringCmd) (value T, err error) {
+	data, err := cmd.Bytes()
+	switch {
+	case errors.Is(err, redis.Nil):
+		c.o.Stats.Read(0, 1, 0)
+		return value, ErrMiss
+	case err != nil:
+		return value, failed(err)
+	}
+	if k, body, err := unseal(data); err == nil && k == tagged {
+		return c.getTagged(ctx, key, body)
+	}
+	return c.decode(key, data)
 }
 
 // Condition says when Set stores.
