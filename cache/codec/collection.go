@@ -26,7 +26,12 @@ func (a *planner) slice(p *plan, t reflect.Type) error {
 			return nil
 		}
 		return elem.decodeAll(d, func(n int) (reflect.Value, error) {
-			v.Set(reflect.MakeSlice(t, n, n))
+			if n == 0 {
+				v.Set(reflect.MakeSlice(t, 0, 0))
+				return v, nil
+			}
+			v.Grow(n) // one allocation less than MakeSlice
+			v.SetLen(n)
 			return v, nil
 		})
 	}
@@ -157,12 +162,10 @@ func (a *planner) mapping(p *plan, t reflect.Type) error {
 		return err
 	}
 	p.mayBeNil = true
-	value := t.Elem()
-	if value.Kind() == reflect.Struct && value.NumField() == 0 {
-		p.append, p.decode = appendSet(key), decodeSet(key)
-		return nil
+	var elem *plan // nil for a set, which is an array of its members
+	if value := t.Elem(); value.Kind() != reflect.Struct || value.NumField() > 0 {
+		elem, err = a.plan(value)
 	}
-	elem, err := a.plan(value)
 	p.append, p.decode = appendMap(key, elem), decodeMap(key, elem)
 	return err
 }
@@ -188,6 +191,10 @@ func comparesByValue(t reflect.Type) error {
 }
 
 func appendMap(key, elem *plan) func([]byte, reflect.Value, int) ([]byte, error) {
+	header := msgp.AppendMapHeader
+	if elem == nil {
+		header = msgp.AppendArrayHeader
+	}
 	return func(dst []byte, v reflect.Value, depth int) (_ []byte, err error) {
 		switch {
 		case v.IsNil():
@@ -197,14 +204,17 @@ func appendMap(key, elem *plan) func([]byte, reflect.Value, int) ([]byte, error)
 		case !fits(v.Len()):
 			return dst, errTooLong
 		}
-		dst = msgp.AppendMapHeader(dst, uint32(v.Len()))
+		dst = header(dst, uint32(v.Len()))
 		k, e := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
 		for all := v.MapRange(); all.Next(); {
 			k.SetIterKey(all)
-			e.SetIterValue(all)
 			if dst, err = key.append(dst, k, depth-1); err != nil {
 				return dst, err
 			}
+			if elem == nil {
+				continue
+			}
+			e.SetIterValue(all)
 			if dst, err = elem.append(dst, e, depth-1); err != nil {
 				return dst, err
 			}
@@ -216,15 +226,22 @@ func appendMap(key, elem *plan) func([]byte, reflect.Value, int) ([]byte, error)
 var errTwice = errors.New("a key comes twice")
 
 func decodeMap(key, elem *plan) func(*decoder, reflect.Value) error {
+	header := (*decoder).array
+	if elem != nil {
+		header = (*decoder).mapping
+	}
 	return func(d *decoder, v reflect.Value) error {
 		if d.isNil() {
 			return nil
 		}
-		promised, err := d.mapping()
+		promised, err := header(d)
 		if err != nil {
 			return err
 		}
-		least := key.least + elem.least
+		least := key.least
+		if elem != nil {
+			least += elem.least
+		}
 		n, err := d.claim(promised, least)
 		if err != nil {
 			return err
@@ -238,65 +255,12 @@ func decodeMap(key, elem *plan) func(*decoder, reflect.Value) error {
 			if err := key.decode(d, k); err != nil {
 				return err
 			}
-			if err := elem.decode(d, e); err != nil {
-				return err
+			if elem != nil {
+				if err := elem.decode(d, e); err != nil {
+					return err
+				}
 			}
 			m.SetMapIndex(k, e)
-		}
-		if m.Len() != n {
-			return errTwice
-		}
-		d.leave()
-		v.Set(m)
-		return nil
-	}
-}
-
-// A set is an array of its members.
-func appendSet(key *plan) func([]byte, reflect.Value, int) ([]byte, error) {
-	return func(dst []byte, v reflect.Value, depth int) (_ []byte, err error) {
-		switch {
-		case v.IsNil():
-			return msgp.AppendNil(dst), nil
-		case depth == 0:
-			return dst, errTooDeep
-		case !fits(v.Len()):
-			return dst, errTooLong
-		}
-		dst = msgp.AppendArrayHeader(dst, uint32(v.Len()))
-		k := reflect.New(v.Type().Key()).Elem()
-		for all := v.MapRange(); all.Next(); {
-			k.SetIterKey(all)
-			if dst, err = key.append(dst, k, depth-1); err != nil {
-				return dst, err
-			}
-		}
-		return dst, nil
-	}
-}
-
-func decodeSet(key *plan) func(*decoder, reflect.Value) error {
-	return func(d *decoder, v reflect.Value) error {
-		if d.isNil() {
-			return nil
-		}
-		promised, err := d.array()
-		if err != nil {
-			return err
-		}
-		n, err := d.claim(promised, key.least)
-		if err != nil {
-			return err
-		}
-		m := reflect.MakeMapWithSize(v.Type(), n)
-		k, member := reflect.New(v.Type().Key()).Elem(), reflect.Zero(v.Type().Elem())
-		for range n {
-			d.release(key.least)
-			k.SetZero()
-			if err := key.decode(d, k); err != nil {
-				return err
-			}
-			m.SetMapIndex(k, member)
 		}
 		if m.Len() != n {
 			return errTwice

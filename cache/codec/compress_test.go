@@ -171,6 +171,14 @@ func TestBombsAreStopped(t *testing.T) {
 	}
 }
 
+// A frame that zstd skips holds nothing, which is not the same as an empty value.
+func TestAFrameToSkipIsNoValue(t *testing.T) {
+	got := "left over"
+	if err := open(t, "raw+zstd://").Decode([]byte{0x50, 0x2a, 0x4d, 0x18, 0, 0, 0, 0}, &got); !errors.Is(err, codec.ErrDecode) || got != "" {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
 // Headers that promise much cost nothing.
 func TestLyingHeadersAreCheap(t *testing.T) {
 	frame := append([]byte{0x28, 0xb5, 0x2f, 0xfd, 0xa0}, binary.LittleEndian.AppendUint32(nil, 400<<20)...) // a single segment with a size of 4 bytes

@@ -42,7 +42,7 @@ const deepest = 1000
 // fields to the outer one. With [AsMaps], fields with the option omitzero are left out while zero; missing ones are read as zero, unknown ones ignored.
 //
 // With [AsArrays], fields may be reordered freely. A value that lacks fields, since they were added later, is read if its fingerprint is that
-// of the present fields but for up to three (two in structs of more than 30 fields, one above 99). A value with fields that
+// of the present fields but for up to three (two in structs of more than 31 fields, one above 99). A value with fields that
 // the struct does not know is ErrVersion: so that older values stay readable, leave a removed field's name as a blank field:
 //
 //	_ int `msgpack:"old_name,removed"`

@@ -100,7 +100,8 @@ var aliases = map[string]string{"noop": "raw", "null": "raw", "zstandard": "zstd
 //	          expect of zstd and zlib; default 0, of s2 256
 //	max       bytes of the largest value before compression, up to 2 GiB - 1; default 512 MiB
 //
-// Whatever min is and was, both kinds of values are read. A URL with anything that is not known or out of range is ErrOptions.
+// Whatever min is and was, both kinds of values are read. zstd and zlib have checksums, so damage behind them is always seen; s2 has none.
+// A URL with anything that is not known or out of range is ErrOptions.
 func Open(rawURL string) (Codec, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil {

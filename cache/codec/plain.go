@@ -13,7 +13,7 @@ import (
 )
 
 // JSON is encoding/json with its rules and tags: a number in an any comes back as float64, []byte is base64, fields that are
-// missing are zero and unknown ones ignored, text that is not UTF-8 is repaired. NaN and infinities are ErrType. Characters of HTML are not escaped.
+// missing or null are zero and unknown ones ignored, text that is not UTF-8 is repaired. NaN and infinities are ErrType. Characters of HTML are not escaped.
 func JSON() Codec { return jsonCodec{} }
 
 type jsonCodec struct{}
@@ -109,7 +109,7 @@ func (rawCodec) Append(dst []byte, v any) ([]byte, error) {
 	switch {
 	case r.Kind() == reflect.String:
 		return append(dst, r.String()...), nil
-	case isBytes(r):
+	case hasBytes(r):
 		return append(dst, r.Bytes()...), nil
 	}
 	return dst, fmt.Errorf("%w: raw bytes of a %T: only string and []byte have them", ErrType, v)
@@ -124,7 +124,7 @@ func (rawCodec) Decode(data []byte, to any) error {
 		switch {
 		case v.Kind() == reflect.String:
 			v.SetString(string(data))
-		case isBytes(v):
+		case hasBytes(v):
 			v.SetBytes(append(make([]byte, 0, len(data)), data...))
 		default:
 			return fmt.Errorf("%w: raw bytes into a %T: only string and []byte hold them", ErrType, to)
@@ -133,6 +133,6 @@ func (rawCodec) Decode(data []byte, to any) error {
 	})
 }
 
-func isBytes(v reflect.Value) bool {
+func hasBytes(v reflect.Value) bool {
 	return v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.Uint8
 }

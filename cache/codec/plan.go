@@ -3,6 +3,7 @@ package codec
 // A plan is how values of one type are written as MessagePack and read again.
 
 import (
+	"bytes"
 	"encoding"
 	"encoding/gob"
 	"fmt"
@@ -98,21 +99,21 @@ func (a *planner) fill(p *plan, t reflect.Type) error {
 		}
 		return nil
 	}
-	bytes := (t.Kind() == reflect.Slice || t.Kind() == reflect.Array) && t.Elem().Kind() == reflect.Uint8
-	if !bytes && t.Kind() != reflect.Pointer && t.Kind() != reflect.Interface {
+	isBytes := (t.Kind() == reflect.Slice || t.Kind() == reflect.Array) && t.Elem().Kind() == reflect.Uint8
+	if !isBytes && t.Kind() != reflect.Pointer && t.Kind() != reflect.Interface {
 		if done, err := ownForm(p, t); done || err != nil {
 			return err
 		}
 	}
 	switch t.Kind() {
 	case reflect.Slice:
-		if bytes {
+		if isBytes {
 			p.append, p.decode, p.mayBeNil = appendBytes, decodeBytes, true
 			return nil
 		}
 		return a.slice(p, t)
 	case reflect.Array:
-		if bytes {
+		if isBytes {
 			p.append, p.decode, p.least = appendByteArray, decodeByteArray, 2+t.Len()
 			return nil
 		}
@@ -274,6 +275,18 @@ var forms = []func(p *plan, t reflect.Type) bool{
 // The text of a big.Float has not its precision.
 var takeGob = form[gob.GobEncoder, gob.GobDecoder]{gob.GobEncoder.GobEncode, gob.GobDecoder.GobDecode, false}.take
 
+// The text of a big.Rat is a quotient. It reads others too, of which some bytes with an exponent become a megabyte.
+var takeRat = form[encoding.TextMarshaler, encoding.TextUnmarshaler]{
+	encoding.TextMarshaler.MarshalText,
+	func(to encoding.TextUnmarshaler, text []byte) error {
+		if bytes.ContainsAny(text, "eEpP") {
+			return fmt.Errorf("%w: an exponent in %.20q", ErrType, text)
+		}
+		return to.UnmarshalText(text)
+	},
+	true,
+}.take
+
 // ownForm plans a type that has a form of its own.
 func ownForm(p *plan, t reflect.Type) (bool, error) {
 	switch t {
@@ -282,6 +295,8 @@ func ownForm(p *plan, t reflect.Type) (bool, error) {
 		return true, nil
 	case reflect.TypeFor[big.Float]():
 		return takeGob(p, t), nil
+	case reflect.TypeFor[big.Rat]():
+		return takeRat(p, t), nil
 	}
 	for _, take := range forms {
 		if !take(p, t) {
