@@ -42,7 +42,7 @@ type version []int
 
 const skipped = -1
 
-// tries bounds the versions that are compared with a fingerprint, and so the chance that one of an unrelated struct fits: about one in a million.
+// tries bounds the versions that are compared with a fingerprint, and so the chance that one of an unrelated struct fits: one in 800,000.
 const tries = 5000
 
 func (a *planner) structure(p *plan, t reflect.Type) error {
