@@ -302,6 +302,10 @@ func TestCallsJoinAPipeline(t *testing.T) {
 			var stored, refused, existed, missing, there cache.Pending[bool]
 			var found cache.Pending[[]cache.Found[int]]
 			var ttl cache.Pending[time.Duration]
+			var fields, length, deleted cache.Pending[int]
+			var all cache.Pending[map[string]int]
+			var list cache.Pending[[]int]
+			var set cache.Pending[struct{}]
 			_, err := do(ctx, func(pipe redis.Pipeliner) error {
 				q := c.In(pipe)
 				stored = q.Set(ctx, "a", 7, time.Hour)
@@ -312,6 +316,13 @@ func TestCallsJoinAPipeline(t *testing.T) {
 				there = q.Exists(ctx, "a")
 				missing = q.ExpireIn(ctx, "b", time.Hour)
 				existed = q.Delete(ctx, "a")
+				set = q.SetMany(ctx, map[string]int{"x": 1, "y": 2}, time.Hour)
+				deleted = q.DeleteMany(ctx, "x", "y", "z")
+				fields = q.Hash("h").Set(ctx, map[string]int{"f": 1, "g": 2}, time.Hour)
+				all = q.Hash("h").All(ctx)
+				length = q.List("l").PushBack(ctx, time.Hour, 1, 2, 3)
+				list = q.List("l").PopFront(ctx, 2)
+				q.DeleteMany(ctx, "h", "l")
 				if _, err := q.Set(ctx, "a", 1, 0).Value(); !errors.Is(err, cache.ErrTTL) {
 					t.Errorf("%s: a TTL of 0: %v", name, err)
 				}
@@ -333,6 +344,23 @@ func TestCallsJoinAPipeline(t *testing.T) {
 			}
 			if f, err := found.Value(); err != nil || !slices.Equal(f, []cache.Found[int]{{}, {Value: 7, OK: true}}) {
 				t.Errorf("%s: get many is %v and %v", name, f, err)
+			}
+			for what, c := range map[string]struct {
+				p    cache.Pending[int]
+				want int
+			}{"delete many": {deleted, 2}, "hash": {fields, 2}, "list": {length, 3}} {
+				if got, err := c.p.Value(); got != c.want || err != nil {
+					t.Errorf("%s: %s is %v and %v", name, what, got, err)
+				}
+			}
+			if m, err := all.Value(); err != nil || !maps.Equal(m, map[string]int{"f": 1, "g": 2}) {
+				t.Errorf("%s: the hash is %v and %v", name, m, err)
+			}
+			if l, err := list.Value(); err != nil || !slices.Equal(l, []int{1, 2}) {
+				t.Errorf("%s: the list is %v and %v", name, l, err)
+			}
+			if _, err := set.Value(); err != nil {
+				t.Errorf("%s: set many: %v", name, err)
 			}
 			if d, err := ttl.Value(); err != nil || d <= 0 || d > time.Hour {
 				t.Errorf("%s: TTL is %v and %v", name, d, err)

@@ -14,13 +14,20 @@ import (
 )
 
 // Hash is a hash at a key of a cache: values by their fields, which live and die together.
-type Hash[T any] struct {
+type Hash[T any] struct{ q QueuedHash[T] }
+
+// QueuedHash is a Hash in a pipeline or transaction of the caller: its calls are those of Hash, made when that is executed.
+type QueuedHash[T any] struct {
 	c   *Cache[T]
+	db  redis.Cmdable // the pipeline, or the client of the cache: then the calls are made at once
 	key string
 }
 
 // Hash returns the hash at a key. Nothing is sent.
-func (c *Cache[T]) Hash(key string) Hash[T] { return Hash[T]{c, key} }
+func (c *Cache[T]) Hash(key string) Hash[T] { return Hash[T]{QueuedHash[T]{c, c.client, key}} }
+
+// Hash is Cache.Hash.
+func (q Queue[T]) Hash(key string) QueuedHash[T] { return QueuedHash[T]{q.c, q.pipe, key} }
 
 // setFields sets fields and the hash's TTL, 0 for ever.
 var setFields = func() *script.Program {
@@ -39,66 +46,65 @@ var setFields = func() *script.Program {
 
 // Set sets fields, all at once, and how long the whole hash stays. It returns how many fields are new.
 func (h Hash[T]) Set(ctx context.Context, values map[string]T, ttl time.Duration) (added int, err error) {
-	return told(h.c, "hash set", func() Pending[int] {
-		full, err := h.c.key(h.key)
+	return told(h.q.c, "hash set", func() Pending[int] { return h.q.Set(ctx, values, ttl) })
+}
+
+// Set is Hash.Set.
+func (h QueuedHash[T]) Set(ctx context.Context, values map[string]T, ttl time.Duration) Pending[int] {
+	full, err := h.c.key(h.key)
+	if err != nil {
+		return refused[int](err)
+	}
+	px, err := until(ttl)
+	if err != nil {
+		return refused[int](err)
+	}
+	pairs := make([]string, 0, 2*len(values))
+	for field, value := range values {
+		data, err := h.c.encode(value)
 		if err != nil {
-			return refused[int](err)
+			return refused[int](fmt.Errorf("%q: %w", field, err))
 		}
-		px, err := until(ttl)
-		if err != nil {
-			return refused[int](err)
-		}
-		pairs := make([]string, 0, 2*len(values))
-		for field, value := range values {
-			data, err := h.c.encode(value)
-			if err != nil {
-				return refused[int](fmt.Errorf("%q: %w", field, err))
-			}
-			pairs = append(pairs, field, string(data))
-		}
-		if len(pairs) == 0 {
-			return refused[int](nil)
-		}
-		r := h.c.setFields.Do(ctx, script.KeyNames{"hash": full}, script.ArgValues{"ttl": px, "pairs": pairs})
-		return Pending[int]{func() (n int, err error) { return n, failed(r.Scan(&n)) }}
-	})
+		pairs = append(pairs, field, string(data))
+	}
+	if len(pairs) == 0 {
+		return refused[int](nil)
+	}
+	return returned(run(ctx, h.db, h.c.setFields, script.KeyNames{"hash": full}, script.ArgValues{"ttl": px, "pairs": pairs}))
+}
+
+// returned is the number that a program returns.
+func returned(r *script.Result) Pending[int] {
+	return Pending[int]{func() (n int, err error) { return n, failed(r.Scan(&n)) }}
 }
 
 // Get returns the value of a field, or ErrMiss.
 func (h Hash[T]) Get(ctx context.Context, field string) (T, error) {
-	return told(h.c, "hash get", func() Pending[T] { return h.get(ctx, h.c.client, field) })
+	return told(h.q.c, "hash get", func() Pending[T] { return h.q.Get(ctx, field) })
 }
 
-func (h Hash[T]) get(ctx context.Context, db redis.Cmdable, field string) Pending[T] {
+// Get is Hash.Get.
+func (h QueuedHash[T]) Get(ctx context.Context, field string) Pending[T] {
 	full, err := h.c.key(h.key)
 	if err != nil {
 		return refused[T](err)
 	}
-	cmd := db.HGet(ctx, full, field)
-	return Pending[T]{func() (value T, err error) {
-		data, err := cmd.Bytes()
-		switch {
-		case errors.Is(err, redis.Nil):
-			h.c.o.Stats.Read(0, 1, 0)
-			return value, ErrMiss
-		case err != nil:
-			return value, failed(err)
-		}
-		return h.c.decode(h.key, data)
-	}}
+	cmd := h.db.HGet(ctx, full, field)
+	return Pending[T]{func() (T, error) { return h.c.got(ctx, h.key, cmd) }}
 }
 
 // All returns all fields with their values: none if there is no hash. Bad values that are misses by option are left out.
 func (h Hash[T]) All(ctx context.Context) (map[string]T, error) {
-	return told(h.c, "hash all", func() Pending[map[string]T] { return h.all(ctx, h.c.client) })
+	return told(h.q.c, "hash all", func() Pending[map[string]T] { return h.q.All(ctx) })
 }
 
-func (h Hash[T]) all(ctx context.Context, db redis.Cmdable) Pending[map[string]T] {
+// All is Hash.All.
+func (h QueuedHash[T]) All(ctx context.Context) Pending[map[string]T] {
 	full, err := h.c.key(h.key)
 	if err != nil {
 		return refused[map[string]T](err)
 	}
-	cmd := db.HGetAll(ctx, full)
+	cmd := h.db.HGetAll(ctx, full)
 	return Pending[map[string]T]{func() (map[string]T, error) {
 		fields, err := cmd.Result()
 		if err != nil {
@@ -119,24 +125,30 @@ func (h Hash[T]) all(ctx context.Context, db redis.Cmdable) Pending[map[string]T
 
 // Delete deletes fields, and returns how many there were. Without its last field the hash is gone.
 func (h Hash[T]) Delete(ctx context.Context, fields ...string) (deleted int, err error) {
-	return told(h.c, "hash delete", func() Pending[int] {
-		full, err := h.c.key(h.key)
-		if err != nil || len(fields) == 0 {
-			return refused[int](err)
-		}
-		return count(h.c.client.HDel(ctx, full, fields...))
-	})
+	return told(h.q.c, "hash delete", func() Pending[int] { return h.q.Delete(ctx, fields...) })
+}
+
+// Delete is Hash.Delete.
+func (h QueuedHash[T]) Delete(ctx context.Context, fields ...string) Pending[int] {
+	full, err := h.c.key(h.key)
+	if err != nil || len(fields) == 0 {
+		return refused[int](err)
+	}
+	return count(h.db.HDel(ctx, full, fields...))
 }
 
 // Len returns how many fields there are.
 func (h Hash[T]) Len(ctx context.Context) (int, error) {
-	return told(h.c, "hash len", func() Pending[int] {
-		full, err := h.c.key(h.key)
-		if err != nil {
-			return refused[int](err)
-		}
-		return count(h.c.client.HLen(ctx, full))
-	})
+	return told(h.q.c, "hash len", func() Pending[int] { return h.q.Len(ctx) })
+}
+
+// Len is Hash.Len.
+func (h QueuedHash[T]) Len(ctx context.Context) Pending[int] {
+	full, err := h.c.key(h.key)
+	if err != nil {
+		return refused[int](err)
+	}
+	return count(h.db.HLen(ctx, full))
 }
 
 // count is a count.

@@ -13,13 +13,20 @@ import (
 )
 
 // List is a list at a key of a cache.
-type List[T any] struct {
+type List[T any] struct{ q QueuedList[T] }
+
+// QueuedList is a List in a pipeline or transaction of the caller: its calls are those of List, made when that is executed.
+type QueuedList[T any] struct {
 	c   *Cache[T]
+	db  redis.Cmdable // the pipeline, or the client of the cache: then the calls are made at once
 	key string
 }
 
 // List returns the list at a key. Nothing is sent.
-func (c *Cache[T]) List(key string) List[T] { return List[T]{c, key} }
+func (c *Cache[T]) List(key string) List[T] { return List[T]{QueuedList[T]{c, c.client, key}} }
+
+// List is Cache.List.
+func (q Queue[T]) List(key string) QueuedList[T] { return QueuedList[T]{q.c, q.pipe, key} }
 
 // push puts values at an end and sets the list's TTL, 0 for ever.
 var push = func() *script.Program {
@@ -37,91 +44,115 @@ var push = func() *script.Program {
 
 // PushFront puts values before the first, one after the other, and sets how long the whole list stays. It returns the length.
 func (l List[T]) PushFront(ctx context.Context, ttl time.Duration, values ...T) (length int, err error) {
+	return told(l.q.c, "list push", func() Pending[int] { return l.q.PushFront(ctx, ttl, values...) })
+}
+
+// PushFront is List.PushFront.
+func (l QueuedList[T]) PushFront(ctx context.Context, ttl time.Duration, values ...T) Pending[int] {
 	return l.push(ctx, true, ttl, values)
 }
 
 // PushBack puts values behind the last and sets how long the whole list stays. It returns the length.
 func (l List[T]) PushBack(ctx context.Context, ttl time.Duration, values ...T) (length int, err error) {
+	return told(l.q.c, "list push", func() Pending[int] { return l.q.PushBack(ctx, ttl, values...) })
+}
+
+// PushBack is List.PushBack.
+func (l QueuedList[T]) PushBack(ctx context.Context, ttl time.Duration, values ...T) Pending[int] {
 	return l.push(ctx, false, ttl, values)
 }
 
-func (l List[T]) push(ctx context.Context, left bool, ttl time.Duration, values []T) (length int, err error) {
+func (l QueuedList[T]) push(ctx context.Context, left bool, ttl time.Duration, values []T) Pending[int] {
 	if len(values) == 0 {
 		return l.Len(ctx)
 	}
-	return told(l.c, "list push", func() Pending[int] {
-		full, err := l.c.key(l.key)
+	full, err := l.c.key(l.key)
+	if err != nil {
+		return refused[int](err)
+	}
+	px, err := until(ttl)
+	if err != nil {
+		return refused[int](err)
+	}
+	words := make([]string, len(values))
+	for i, value := range values {
+		data, err := l.c.encode(value)
 		if err != nil {
 			return refused[int](err)
 		}
-		px, err := until(ttl)
-		if err != nil {
-			return refused[int](err)
-		}
-		words := make([]string, len(values))
-		for i, value := range values {
-			data, err := l.c.encode(value)
-			if err != nil {
-				return refused[int](err)
-			}
-			words[i] = string(data)
-		}
-		r := l.c.pushAll.Do(ctx, script.KeyNames{"list": full}, script.ArgValues{"ttl": px, "left": left, "values": words})
-		return Pending[int]{func() (n int, err error) { return n, failed(r.Scan(&n)) }}
-	})
+		words[i] = string(data)
+	}
+	return returned(run(ctx, l.db, l.c.pushAll, script.KeyNames{"list": full}, script.ArgValues{"ttl": px, "left": left, "values": words}))
 }
 
-// PopFront takes up to n values from the beginning: none if there is no list.
+// PopFront takes up to n values from the beginning: none if there is no list. Those that were taken with a bad one come with its error.
 func (l List[T]) PopFront(ctx context.Context, n int) ([]T, error) {
-	return l.take(n, "list pop", func(key string) *redis.StringSliceCmd { return l.c.client.LPopCount(ctx, key, n) })
+	return told(l.q.c, "list pop", func() Pending[[]T] { return l.q.PopFront(ctx, n) })
 }
 
-// PopBack takes up to n values from the end, the last one first: none if there is no list.
+// PopFront is List.PopFront.
+func (l QueuedList[T]) PopFront(ctx context.Context, n int) Pending[[]T] {
+	return l.values(n, func(key string) *redis.StringSliceCmd { return l.db.LPopCount(ctx, key, n) })
+}
+
+// PopBack takes up to n values from the end, the last one first: none if there is no list. Those that were taken with a bad one come with its error.
 func (l List[T]) PopBack(ctx context.Context, n int) ([]T, error) {
-	return l.take(n, "list pop", func(key string) *redis.StringSliceCmd { return l.c.client.RPopCount(ctx, key, n) })
+	return told(l.q.c, "list pop", func() Pending[[]T] { return l.q.PopBack(ctx, n) })
 }
 
-// Range returns the values from start to stop, inclusive; negative ones count from the end.
+// PopBack is List.PopBack.
+func (l QueuedList[T]) PopBack(ctx context.Context, n int) Pending[[]T] {
+	return l.values(n, func(key string) *redis.StringSliceCmd { return l.db.RPopCount(ctx, key, n) })
+}
+
+// Range returns the values from start to stop, inclusive; negative ones count from the end. The good ones come with the error of a bad one.
 func (l List[T]) Range(ctx context.Context, start, stop int) ([]T, error) {
-	return l.take(1, "list range", func(key string) *redis.StringSliceCmd {
-		return l.c.client.LRange(ctx, key, int64(start), int64(stop))
+	return told(l.q.c, "list range", func() Pending[[]T] { return l.q.Range(ctx, start, stop) })
+}
+
+// Range is List.Range.
+func (l QueuedList[T]) Range(ctx context.Context, start, stop int) Pending[[]T] {
+	return l.values(1, func(key string) *redis.StringSliceCmd {
+		return l.db.LRange(ctx, key, int64(start), int64(stop))
 	})
 }
 
-// take decodes values. Bad ones that are misses by option are left out.
-func (l List[T]) take(n int, method string, ask func(key string) *redis.StringSliceCmd) ([]T, error) {
-	return told(l.c, method, func() Pending[[]T] {
-		full, err := l.c.key(l.key)
-		if err != nil || n <= 0 {
-			return refused[[]T](err)
+// values decodes values, if n is positive. Bad ones that are misses by option are left out.
+func (l QueuedList[T]) values(n int, ask func(key string) *redis.StringSliceCmd) Pending[[]T] {
+	full, err := l.c.key(l.key)
+	if err != nil || n <= 0 {
+		return refused[[]T](err)
+	}
+	cmd := ask(full)
+	return Pending[[]T]{func() ([]T, error) {
+		words, err := cmd.Result()
+		if err != nil && !errors.Is(err, redis.Nil) {
+			return nil, failed(err)
 		}
-		cmd := ask(full)
-		return Pending[[]T]{func() ([]T, error) {
-			words, err := cmd.Result()
-			if err != nil && !errors.Is(err, redis.Nil) {
-				return nil, failed(err)
+		var bad error
+		values := make([]T, 0, len(words))
+		for _, data := range words {
+			switch value, err := l.c.decode(l.key, []byte(data)); {
+			case err == nil:
+				values = append(values, value)
+			case !errors.Is(err, ErrMiss):
+				bad = errors.Join(bad, err)
 			}
-			values := make([]T, 0, len(words))
-			for _, data := range words {
-				switch value, err := l.c.decode(l.key, []byte(data)); {
-				case err == nil:
-					values = append(values, value)
-				case !errors.Is(err, ErrMiss):
-					return nil, err
-				}
-			}
-			return values, nil
-		}}
-	})
+		}
+		return values, bad
+	}}
 }
 
 // Len returns how many values there are.
 func (l List[T]) Len(ctx context.Context) (int, error) {
-	return told(l.c, "list len", func() Pending[int] {
-		full, err := l.c.key(l.key)
-		if err != nil {
-			return refused[int](err)
-		}
-		return count(l.c.client.LLen(ctx, full))
-	})
+	return told(l.q.c, "list len", func() Pending[int] { return l.q.Len(ctx) })
+}
+
+// Len is List.Len.
+func (l QueuedList[T]) Len(ctx context.Context) Pending[int] {
+	full, err := l.c.key(l.key)
+	if err != nil {
+		return refused[int](err)
+	}
+	return count(l.db.LLen(ctx, full))
 }

@@ -136,11 +136,16 @@ var setMany = func() *script.Program {
 
 // SetMany stores values for some time: all or, if it fails, none. On a cluster that holds for each slot.
 func (c *Cache[T]) SetMany(ctx context.Context, values map[string]T, ttl time.Duration) error {
-	_, err := told(c, "set many", func() Pending[struct{}] { return c.setMany(ctx, values, ttl) })
+	_, err := told(c, "set many", func() Pending[struct{}] { return c.setMany(ctx, c.client, values, ttl) })
 	return err
 }
 
-func (c *Cache[T]) setMany(ctx context.Context, values map[string]T, ttl time.Duration) Pending[struct{}] {
+// SetMany is Cache.SetMany.
+func (q Queue[T]) SetMany(ctx context.Context, values map[string]T, ttl time.Duration) Pending[struct{}] {
+	return q.c.setMany(ctx, q.pipe, values, ttl)
+}
+
+func (c *Cache[T]) setMany(ctx context.Context, db redis.Cmdable, values map[string]T, ttl time.Duration) Pending[struct{}] {
 	px, err := until(ttl)
 	if err != nil {
 		return refused[struct{}](err)
@@ -162,7 +167,7 @@ func (c *Cache[T]) setMany(ctx context.Context, values map[string]T, ttl time.Du
 	}
 	var results []*script.Result
 	for _, group := range c.groups(keys) {
-		results = append(results, c.setAll.Do(ctx, script.KeyNames{"keys": pick(keys, group)}, script.ArgValues{"ttl": px, "values": pick(data, group)}))
+		results = append(results, run(ctx, db, c.setAll, script.KeyNames{"keys": pick(keys, group)}, script.ArgValues{"ttl": px, "values": pick(data, group)}))
 	}
 	return Pending[struct{}]{func() (none struct{}, err error) {
 		for _, r := range results {
@@ -174,10 +179,22 @@ func (c *Cache[T]) setMany(ctx context.Context, values map[string]T, ttl time.Du
 
 // DeleteMany deletes the values at keys, and returns how many there were.
 func (c *Cache[T]) DeleteMany(ctx context.Context, keys ...string) (deleted int, err error) {
-	return told(c, "delete many", func() Pending[int] { return c.deleteMany(ctx, keys) })
+	return told(c, "delete many", func() Pending[int] {
+		pipe := c.client.Pipeline()
+		deleted := c.deleteMany(ctx, pipe, keys)
+		if pipe.Len() > 0 {
+			_, _ = pipe.Exec(ctx) // deleted has the errors
+		}
+		return deleted
+	})
 }
 
-func (c *Cache[T]) deleteMany(ctx context.Context, keys []string) Pending[int] {
+// DeleteMany is Cache.DeleteMany.
+func (q Queue[T]) DeleteMany(ctx context.Context, keys ...string) Pending[int] {
+	return q.c.deleteMany(ctx, q.pipe, keys)
+}
+
+func (c *Cache[T]) deleteMany(ctx context.Context, pipe redis.Pipeliner, keys []string) Pending[int] {
 	full, err := c.keys(keys)
 	switch {
 	case err != nil:
@@ -185,12 +202,10 @@ func (c *Cache[T]) deleteMany(ctx context.Context, keys []string) Pending[int] {
 	case len(keys) == 0:
 		return refused[int](nil)
 	}
-	pipe := c.client.Pipeline()
 	var cmds []*redis.IntCmd
 	for _, group := range c.groups(full) {
 		cmds = append(cmds, pipe.Del(ctx, pick(full, group)...))
 	}
-	_, _ = pipe.Exec(ctx) // the commands have the errors
 	return Pending[int]{func() (deleted int, err error) {
 		for _, cmd := range cmds {
 			deleted += int(cmd.Val())

@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/redbud-go/redbud/cache/codec"
+	"github.com/redbud-go/redbud/script"
 )
 
 // Pending is what a call that was queued in a pipeline or transaction is going to return, once that has been executed.
@@ -24,10 +25,18 @@ func refused[R any](err error) Pending[R] {
 	return Pending[R]{func() (none R, _ error) { return none, err }}
 }
 
-// Queue is a cache in a pipeline or transaction of the caller: its calls are those of Cache, made when that is executed.
+// Queue is a cache in a pipeline or transaction of the caller: its calls are those of Cache, made when that is executed. Values are encoded at once.
 type Queue[T any] struct {
 	c    *Cache[T]
 	pipe redis.Pipeliner
+}
+
+// run runs a program at once, or in a pipeline if db is one.
+func run(ctx context.Context, db redis.Cmdable, r *script.Runner, keys script.KeyNames, args script.ArgValues) *script.Result {
+	if pipe, ok := db.(redis.Pipeliner); ok {
+		return r.Queue(ctx, pipe, keys, args)
+	}
+	return r.Do(ctx, keys, args)
 }
 
 // In returns the cache in a pipeline or transaction.
@@ -182,12 +191,12 @@ func (c *Cache[T]) SetIf(ctx context.Context, condition Condition, key string, v
 	return told(c, "set", func() Pending[bool] { return c.set(ctx, c.client, condition, key, value, ttl) })
 }
 
-// Set is Cache.Set. The value is encoded at once.
+// Set is Cache.Set.
 func (q Queue[T]) Set(ctx context.Context, key string, value T, ttl time.Duration) Pending[bool] {
 	return q.c.set(ctx, q.pipe, Always, key, value, ttl)
 }
 
-// SetIf is Cache.SetIf. The value is encoded at once.
+// SetIf is Cache.SetIf.
 func (q Queue[T]) SetIf(ctx context.Context, condition Condition, key string, value T, ttl time.Duration) Pending[bool] {
 	return q.c.set(ctx, q.pipe, condition, key, value, ttl)
 }
