@@ -449,3 +449,26 @@ func TestADummyKeepsNothing(t *testing.T) {
 		t.Errorf("Delete: %v and %v", existed, err)
 	}
 }
+
+func TestUsageLooksAtItsOwn(t *testing.T) {
+	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
+		ctx := t.Context()
+		c := open[string](t, db, cache.Options{Prefix: "u:"})
+		values := map[string]string{}
+		for i := range 1500 {
+			values[fmt.Sprint(i)] = "value"
+		}
+		if err := errors.Join(c.SetMany(ctx, values, time.Hour), c.Set(ctx, "stays", "value", cache.Forever), db.Set(ctx, "other", 1, 0).Err()); err != nil {
+			t.Fatal(err)
+		}
+		var last cache.Usage
+		told := 0
+		u, err := c.Usage(ctx, func(u cache.Usage) { last, told = u, told+1 })
+		if err != nil || u.Values != 1501 || u.Forever != 1 || u.Bytes < 1501*int64(len("u:1value")) || u != last || told < 2 {
+			t.Errorf("the usage is %+v and %v, told %d times, at last %+v", u, err, told, last)
+		}
+		if _, err := open[string](t, db, cache.Options{}).Usage(ctx); !errors.Is(err, cache.ErrOptions) {
+			t.Errorf("without a prefix: %v", err)
+		}
+	})
+}

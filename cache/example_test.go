@@ -79,7 +79,7 @@ func ExampleCache_GetMany() {
 	defer c.Close()
 	c.SetMany(ctx, map[string]int{"one": 1, "two": 2}, time.Hour)
 	fmt.Println(c.GetMany(ctx, "two", "three", "one"))
-	// Output: [{2 true} {0 false} {1 true}] <nil>
+	// Output: [{2 true false} {0 false false} {1 true false}] <nil>
 }
 
 func ExampleCache_Clear() {

@@ -6,8 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -217,60 +215,3 @@ func (c *Cache[T]) deleteMany(ctx context.Context, pipe redis.Pipeliner, keys []
 
 // clearBatch is how many keys Clear asks for and deletes at once.
 const clearBatch = 1000
-
-// Clear deletes all values of the cache, those at keys with its prefix, and returns how many it has deleted. Values that are set meanwhile may stay.
-func (c *Cache[T]) Clear(ctx context.Context) (deleted int, err error) {
-	if c.o.Prefix == "" {
-		return 0, fmt.Errorf("%w: a cache without a prefix cannot be cleared, it would delete everything", ErrOptions)
-	}
-	return told(c, "clear", func() Pending[int] {
-		deleted, err := c.clear(ctx)
-		return Pending[int]{func() (int, error) { return deleted, err }}
-	})
-}
-
-// glob makes a pattern that fits a text only.
-var glob = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`)
-
-func (c *Cache[T]) clear(ctx context.Context) (int, error) {
-	var deleted atomic.Int64
-	sweep := func(ctx context.Context, node redis.UniversalClient) error {
-		n, err := c.sweep(ctx, node)
-		deleted.Add(int64(n))
-		return err
-	}
-	var err error
-	if c.cluster != nil {
-		err = c.cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error { return sweep(ctx, node) })
-	} else {
-		err = sweep(ctx, c.client)
-	}
-	return int(deleted.Load()), failed(err)
-}
-
-// sweep deletes the keys of the cache on one node.
-func (c *Cache[T]) sweep(ctx context.Context, node redis.UniversalClient) (deleted int, err error) {
-	pattern := glob.Replace(c.o.Prefix) + "*"
-	for cursor := uint64(0); ; {
-		var keys []string
-		if keys, cursor, err = node.Scan(ctx, cursor, pattern, clearBatch).Result(); err != nil {
-			return deleted, err
-		}
-		pipe := node.Pipeline()
-		cmds := make([]*redis.IntCmd, len(keys)) // one by one: on a cluster they are of several slots
-		for i, key := range keys {
-			cmds[i] = pipe.Unlink(ctx, key)
-		}
-		if len(keys) > 0 {
-			if _, err := pipe.Exec(ctx); err != nil {
-				return deleted, err
-			}
-		}
-		for _, cmd := range cmds {
-			deleted += int(cmd.Val())
-		}
-		if cursor == 0 {
-			return deleted, nil
-		}
-	}
-}
