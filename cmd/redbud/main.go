@@ -60,7 +60,7 @@ redis+cluster://h1,h2, redis+sentinel://h1,h2/master. "redbud do -h" and "redbud
 	root.SetIn(s.in)
 	root.SetOut(s.out)
 	root.SetErr(s.err)
-	root.AddCommand(serveCommand(s), doCommand(s), versionCommand(s))
+	root.AddCommand(serveCommand(s), doCommand(s), cacheCommand(s), versionCommand(s))
 	return root
 }
 
