@@ -60,7 +60,8 @@ type Options struct {
 type Stats interface {
 	// Read is told of values that were asked for: how many were there, how many were not, and of these how many did not decode.
 	Read(hits, misses, bad int)
-	// Called is told of each call of the engine: the name of the method, how long it took, and its error, nil or not.
+	// Called is told of each call of the engine: the name of the method, how long it took, and its error, nil or not; and likewise of each load of a
+	// Func, as the method "load".
 	Called(method string, took time.Duration, err error)
 }
 

@@ -1,0 +1,450 @@
+// Flights: of all who want a key in a process, one loads it.
+
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"time"
+)
+
+// flight is a key on its way from a load, or from another process, to all who wait for it.
+type flight[K, V any] struct {
+	key   K
+	at    string // its key of the engine
+	seen  string // the head of what is there and not wanted
+	spare bool   // what is there may still be returned if the load fails
+	down  bool   // the engine does not answer
+	token string // under which it is loaded; "": the load is not kept
+
+	waiting int  // who wants it; guarded by Func.mu
+	ended   bool // nobody does, or it is done; guarded by Func.mu
+	group   *group
+
+	done  chan struct{} // closed when there are
+	value V
+	err   error
+}
+
+// group are flights that began together, and share a context that ends with the last of them.
+type group struct {
+	ctx context.Context
+	end context.CancelFunc
+	n   int // how many have not ended; guarded by Func.mu
+}
+
+// board joins the flights of keys that are on their way, and begins those of the others.
+func (f *Func[K, V]) board(ctx context.Context, wanted ...*flight[K, V]) ([]*flight[K, V], error) {
+	if len(wanted) == 0 {
+		return nil, nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return nil, ErrClosed
+	}
+	var begin []*flight[K, V]
+	for i, w := range wanted {
+		if there := f.flights[w.at]; there != nil {
+			wanted[i] = there
+		} else {
+			f.flights[w.at] = w
+			begin = append(begin, w)
+		}
+		wanted[i].waiting++
+	}
+	f.launch(ctx, begin, func() {})
+	return wanted, nil
+}
+
+// refresh begins flights that nobody waits for, unless they are on their way, or too many are.
+func (f *Func[K, V]) refresh(ctx context.Context, wanted ...*flight[K, V]) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed || f.refreshing >= f.o.Refreshes {
+		return
+	}
+	var begin []*flight[K, V]
+	for _, w := range wanted {
+		if f.flights[w.at] == nil {
+			w.waiting = 1 // the cache itself
+			f.flights[w.at] = w
+			begin = append(begin, w)
+		}
+	}
+	if len(begin) == 0 {
+		return
+	}
+	f.refreshing++
+	f.launch(ctx, begin, func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.refreshing--
+	})
+}
+
+// launch begins flights. f.mu is held.
+func (f *Func[K, V]) launch(ctx context.Context, fls []*flight[K, V], landed func()) {
+	if len(fls) == 0 {
+		return
+	}
+	g := &group{n: len(fls)}
+	g.ctx, g.end = context.WithCancel(context.WithoutCancel(ctx))
+	for _, fl := range fls {
+		fl.group, fl.done = g, make(chan struct{})
+	}
+	f.running.Go(func() {
+		defer landed()
+		f.fly(g.ctx, fls)
+	})
+}
+
+// wait waits for a flight until ctx ends. Who leaves last ends it.
+func (f *Func[K, V]) wait(ctx context.Context, fl *flight[K, V]) (none V, _ error) {
+	select {
+	case <-fl.done:
+		return fl.value, fl.err
+	default:
+	}
+	select {
+	case <-fl.done:
+		return fl.value, fl.err
+	case <-ctx.Done():
+		f.leave(fl)
+		return none, ctx.Err()
+	}
+}
+
+// leave is wait's end for one who does not wait any more.
+func (f *Func[K, V]) leave(fl *flight[K, V]) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if fl.waiting--; fl.waiting == 0 {
+		f.end(fl)
+	}
+}
+
+// end takes a flight off the list, and ends its context if it was the last of its group. f.mu is held.
+func (f *Func[K, V]) end(fl *flight[K, V]) {
+	if f.flights[fl.at] == fl {
+		delete(f.flights, fl.at)
+	}
+	if !fl.ended {
+		fl.ended = true
+		if fl.group.n--; fl.group.n == 0 {
+			fl.group.end()
+		}
+	}
+}
+
+// endAll ends the contexts of all flights that can still be joined.
+func (f *Func[K, V]) endAll() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, fl := range f.flights {
+		fl.group.end()
+	}
+}
+
+// forget lets nobody join a flight any more, and tells whether one could.
+func (f *Func[K, V]) forget(fl *flight[K, V]) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.flights[fl.at] != fl {
+		return false
+	}
+	delete(f.flights, fl.at)
+	return true
+}
+
+// land ends a flight with its result.
+func (f *Func[K, V]) land(fl *flight[K, V], value V, err error) {
+	if err != nil {
+		value = *new(V)
+	}
+	fl.value, fl.err = value, err
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.end(fl)
+	close(fl.done)
+}
+
+// fly lands flights: all that it can with one load, each of the others with its own.
+func (f *Func[K, V]) fly(ctx context.Context, fls []*flight[K, V]) {
+	left := f.trip(ctx, fls)
+	if len(fls) == 1 {
+		for len(left) > 0 {
+			left = f.trip(ctx, left)
+		}
+		return
+	}
+	var each sync.WaitGroup
+	for _, fl := range left {
+		each.Go(func() { f.fly(ctx, []*flight[K, V]{fl}) })
+	}
+	each.Wait()
+}
+
+// trip claims flights, loads those that nobody else loads, and lands them. Left are those of several that somebody else loads, those that were
+// purged meanwhile although somebody may have joined since, and those that found something new which is not fresh either.
+func (f *Func[K, V]) trip(ctx context.Context, fls []*flight[K, V]) (left []*flight[K, V]) {
+	loads := map[*flight[K, V]]bool{}
+	for _, group := range f.bySlot(fls) {
+		for i, c := range f.claimFlights(ctx, group) {
+			fl := group[i]
+			switch {
+			case c.err != nil && !f.mayLoad(c.err):
+				f.land(fl, *new(V), c.err)
+			case c.err != nil || c.token != "" || fl.down:
+				fl.token = c.token
+				loads[fl] = true
+			case c.data == nil:
+				left = append(left, fl)
+			default:
+				e, a, _, err := f.look(fl.at, c.data)
+				if err != nil || a >= early {
+					f.land(fl, e.value, errors.Join(err, e.err))
+					continue
+				}
+				fl.seen, fl.spare = headOf(c.data), a == stale || a == old
+				left = append(left, fl)
+			}
+		}
+	}
+	if len(loads) == 0 {
+		return left
+	}
+	loading := slices.DeleteFunc(slices.Clone(fls), func(fl *flight[K, V]) bool { return !loads[fl] }) // in the order that was asked for
+	outcomes, purged := f.load(ctx, loading)
+	byFlight := map[*flight[K, V]]outcome[V]{}
+	for i, fl := range loading {
+		byFlight[fl] = outcomes[i]
+	}
+	for _, group := range f.bySlot(loading) {
+		left = append(left, f.settleFlights(ctx, group, byFlight, purged)...)
+	}
+	return left
+}
+
+// bySlot are flights whose keys an engine can take at once.
+func (f *Func[K, V]) bySlot(fls []*flight[K, V]) [][]*flight[K, V] {
+	keys := make([]string, len(fls))
+	for i, fl := range fls {
+		keys[i] = fl.at
+	}
+	var parts [][]*flight[K, V]
+	for _, group := range f.c.groups(keys) {
+		parts = append(parts, pick(fls, group))
+	}
+	return parts
+}
+
+// answer is a claim, or why there is none.
+type answer struct {
+	claim
+	err error
+}
+
+// claimFlights claims flights of one slot. One alone waits while somebody else loads it.
+func (f *Func[K, V]) claimFlights(ctx context.Context, fls []*flight[K, V]) []answer {
+	answers := make([]answer, len(fls))
+	if fls[0].down {
+		return answers
+	}
+	if len(fls) == 1 {
+		answers[0].claim, answers[0].err = f.await(ctx, fls[0].at, fls[0].seen)
+		return answers
+	}
+	keys, seen := make([]string, len(fls)), make([]string, len(fls))
+	for i, fl := range fls {
+		keys[i], seen[i] = fl.at, fl.seen
+	}
+	all, err := f.claims(ctx, keys, seen)
+	for i := range answers {
+		answers[i].err = err
+		if err == nil {
+			answers[i].claim = all[i]
+		}
+	}
+	return answers
+}
+
+// settleFlights lands flights of one slot that were loaded, and returns those that have to be loaded again.
+func (f *Func[K, V]) settleFlights(ctx context.Context, fls []*flight[K, V], outcomes map[*flight[K, V]]outcome[V], purged bool) (left []*flight[K, V]) {
+	var asked []*flight[K, V]
+	var keys []string
+	var loads []landing
+	for _, fl := range fls {
+		o := outcomes[fl]
+		switch {
+		case purged:
+			left = append(left, fl)
+		case fl.token == "" || o.ttl == release && !f.o.Fleet:
+			f.land(fl, o.value, o.err)
+		default:
+			asked, keys = append(asked, fl), append(keys, fl.at)
+			loads = append(loads, landing{fl.token, o.ttl, o.data})
+		}
+	}
+	if len(asked) == 0 {
+		return left
+	}
+	counted, err := f.settle(context.WithoutCancel(ctx), keys, loads)
+	for i, fl := range asked {
+		o := outcomes[fl]
+		switch {
+		case err != nil && !f.mayLoad(err) && o.err == nil:
+			f.land(fl, o.value, err)
+		case err == nil && !counted[i] && o.ttl != release && f.forget(fl):
+			left = append(left, fl)
+		default:
+			f.land(fl, o.value, o.err)
+		}
+	}
+	return left
+}
+
+// outcome is what a load brought, and what becomes of it.
+type outcome[V any] struct {
+	value V
+	err   error
+	ttl   int64 // milliseconds, 0 for ever, drop or release
+	data  []byte
+}
+
+// load loads flights in a goroutine of its own, whose panic or end is an error, and renews their leases meanwhile. purged: it was ended, since it
+// would not be kept.
+func (f *Func[K, V]) load(ctx context.Context, fls []*flight[K, V]) (outcomes []outcome[V], purged bool) {
+	ctx, lost := context.WithCancelCause(ctx)
+	defer lost(nil)
+	done, stop := context.WithCancel(context.WithoutCancel(ctx))
+	go func() {
+		defer stop()
+		defer func() {
+			if outcomes == nil {
+				err := fmt.Errorf("%w: %v\n%s", ErrPanic, recover(), debug.Stack())
+				f.o.Stats.Called("load", 0, err)
+				outcomes = f.all(fls, err)
+			}
+		}()
+		outcomes = f.compute(ctx, fls)
+	}()
+	f.keep(done, fls, lost)
+	return outcomes, errors.Is(context.Cause(ctx), errPurged)
+}
+
+// all is an error as the outcome of each flight.
+func (f *Func[K, V]) all(fls []*flight[K, V], err error) []outcome[V] {
+	outcomes := make([]outcome[V], len(fls))
+	for i := range fls {
+		outcomes[i] = outcome[V]{err: err, ttl: release}
+	}
+	return outcomes
+}
+
+// compute calls the functions of the options.
+func (f *Func[K, V]) compute(ctx context.Context, fls []*flight[K, V]) []outcome[V] {
+	if f.o.LoadMany != nil && (len(fls) > 1 || f.o.Load == nil) {
+		return f.computeMany(ctx, fls)
+	}
+	outcomes := make([]outcome[V], len(fls))
+	for i, fl := range fls {
+		began := time.Now()
+		value, err := f.o.Load(ctx, fl.key)
+		took := time.Since(began)
+		f.o.Stats.Called("load", took, failure(err))
+		outcomes[i] = f.judge(fl, value, err, took)
+	}
+	return outcomes
+}
+
+// computeMany calls LoadMany.
+func (f *Func[K, V]) computeMany(ctx context.Context, fls []*flight[K, V]) []outcome[V] {
+	keys := make([]K, len(fls))
+	for i, fl := range fls {
+		keys[i] = fl.key
+	}
+	began := time.Now()
+	found, err := f.o.LoadMany(ctx, keys)
+	took := time.Since(began)
+	if err == nil && len(found) != len(keys) {
+		err = fmt.Errorf("cache: LoadMany returned %d values for %d keys", len(found), len(keys))
+	}
+	f.o.Stats.Called("load", took, failure(err))
+	outcomes := make([]outcome[V], len(fls))
+	for i, fl := range fls {
+		switch {
+		case err != nil:
+			outcomes[i] = f.judge(fl, *new(V), err, took)
+		case !found[i].OK:
+			outcomes[i] = f.judge(fl, *new(V), ErrNotFound, took)
+		default:
+			outcomes[i] = f.judge(fl, found[i].Value, nil, took)
+		}
+	}
+	return outcomes
+}
+
+// failure is an error unless it says that nothing was found.
+func failure(err error) error {
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// judge decides what becomes of what a load brought.
+func (f *Func[K, V]) judge(fl *flight[K, V], value V, err error, took time.Duration) outcome[V] {
+	o := outcome[V]{value: value, err: err, ttl: release}
+	now := f.o.Now()
+	e := envelope{kind: loaded, made: now.UnixMilli(), took: max(took, time.Microsecond)}
+	ttl := f.o.TTL
+	switch {
+	case err == nil && f.o.Exclude != nil && f.o.Exclude(fl.key, value):
+		o.ttl = drop
+		return o
+	case err == nil:
+		if f.o.TTLOf != nil {
+			ttl = f.o.TTLOf(fl.key, value)
+		}
+	case errors.Is(err, ErrNotFound):
+		if ttl = f.o.NotFoundTTL; ttl == 0 {
+			o.ttl = drop
+			return o
+		}
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), f.o.ErrorTTL == 0, fl.spare:
+		return o
+	default:
+		ttl = f.o.ErrorTTL
+	}
+	refuse := func(err error) outcome[V] { return outcome[V]{err: err, ttl: release} }
+	if ttl > 0 && ttl != Forever {
+		ttl = max(ttl-time.Duration(float64(ttl)*f.o.Jitter*f.o.Rand()), time.Millisecond)
+	}
+	e.fresh = fresher(now, ttl)
+	var data []byte
+	if err != nil {
+		e.kind = broken
+		data = f.errorBody(e.head(nil), err)
+	} else {
+		if data, err = f.o.Codec.Append(e.head(nil), value); err != nil {
+			return refuse(fmt.Errorf("cache: encode: %w", err))
+		}
+		if ttl > 0 {
+			ttl = longer(ttl, max(f.o.Stale, f.o.StaleIfError))
+		}
+	}
+	if n := len(data) - headSize; n > f.o.MaxValue {
+		return refuse(fmt.Errorf("%w: %d bytes of %d", ErrTooLarge, n, f.o.MaxValue))
+	}
+	px, err := until(ttl)
+	if err != nil {
+		return refuse(err)
+	}
+	o.ttl, o.data = px, data
+	return o
+}

@@ -1,0 +1,246 @@
+// Leases: who loads what, and whose load may still be kept.
+//
+// While a key is loaded, there is a token at a second key beside it. A load is kept only if the token that it began with is still there: Purge
+// deletes it with the value, and so does every store. Missing or another's, it never lets anything in; so no clock and no crash can.
+// With FuncOptions.Fleet the token is who loads: the others wait for a message on the channel that has the name of that key.
+
+package cache
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redbud-go/redbud/script"
+)
+
+// loadSuffix makes the key of the token out of that of the value. No key of a value ends so: they end with a brace.
+const loadSuffix = ":load"
+
+// valueAndLoad are the keys of the value and of the token at some place.
+func valueAndLoad(keys script.Keys, place *script.Local) (value, load script.Var) {
+	return keys.At(place.Mul(2)).Var(), keys.At(place.Mul(2).Add(1)).Var()
+}
+
+// claimAll returns, for each key, two texts: "value" and what is there, if that is not what the caller has seen; "load" and the token under which
+// the caller loads; or "wait" and for how many milliseconds at most.
+var claimAll = func() *script.Program {
+	b := script.New("cache claim")
+	keys := b.Keys("keys")
+	token, lease, alone := b.Arg("token", script.String), b.Arg("lease", script.Int), b.Arg("alone", script.Bool)
+	seen := b.Arg("seen", script.ListOf(script.String))
+	out := b.LocalOf("out", script.ListOf(script.String), []string{})
+	b.Each(seen, func(i, seen *script.Local) {
+		value, load := valueAndLoad(keys, i)
+		there := b.Local("there", value.Get().Or(""))
+		holder := b.Local("holder", load.Get().Or(""))
+		b.If(there.SliceTo(0, headSize).Ne(seen).And(there.Ne("")), func() {
+			out.Append("value")
+			out.Append(there)
+		}).ElseIf(holder.Eq(""), func() {
+			b.Do(load.Set(token, script.TTL(lease)))
+			out.Append("load")
+			out.Append(token)
+		}).ElseIf(alone, func() {
+			out.Append("wait")
+			out.Append(script.Max(load.TTL(), 1).Text())
+		}).Else(func() {
+			b.If(load.TTL().Lt(lease), func() { b.Do(load.Expire(lease)) })
+			out.Append("load")
+			out.Append(holder)
+		})
+	})
+	b.Return(out)
+	return b.MustCompile()
+}()
+
+// What becomes of a load, where settleAll wants a time to live.
+const (
+	drop    = -1 // what is there is deleted: it is not so any more
+	release = -2 // what is there stays
+)
+
+// settleAll ends loads. Each is three texts: its token, the milliseconds that the data stays (0 for ever, drop, release), and the data. It returns
+// "1" for those whose token was still there, else "0"; nothing happens for these.
+var settleAll = func() *script.Program {
+	b := script.New("cache settle")
+	keys := b.Keys("keys")
+	alone := b.Arg("alone", script.Bool)
+	loads := b.Arg("loads", script.ListOf(script.String))
+	out, i := b.LocalOf("out", script.ListOf(script.String), []string{}), b.Local("i", 0)
+	b.While(i.Mul(3).Lt(loads.Len()), func() {
+		value, load := valueAndLoad(keys, i)
+		token, data := loads.At(i.Mul(3)), loads.At(i.Mul(3).Add(2))
+		ttl := b.Local("ttl", loads.At(i.Mul(3).Add(1)).Int())
+		b.If(load.Get().Or("").Ne(token), func() { out.Append("0") }).Else(func() {
+			b.If(ttl.Gt(0), func() { b.Do(value.Set(data, script.TTL(ttl))) }).
+				ElseIf(ttl.Eq(0), func() { b.Do(value.Set(data)) }).
+				ElseIf(ttl.Eq(drop), func() { b.Do(value.Delete()) })
+			b.If(alone.Or(ttl.Ge(0)), func() { b.Do(load.Delete()) })
+			b.If(alone, func() { b.Do(b.CallKeyless("PUBLISH", load, "settled")) })
+			out.Append("1")
+		})
+		i.Assign(i.Add(1))
+	})
+	b.Return(out)
+	return b.MustCompile()
+}()
+
+// renewLoad tells whether the load may still be kept, and keeps its token.
+var renewLoad = func() *script.Program {
+	b := script.New("cache renew")
+	load, token, lease := b.Var("load"), b.Arg("token", script.String), b.Arg("lease", script.Int)
+	mine := b.Local("mine", load.Get().Or("").Eq(token))
+	b.If(mine, func() { b.Do(load.Expire(lease)) })
+	b.Return(mine)
+	return b.MustCompile()
+}()
+
+// purge deletes a value and the token of its load, and tells whether there was a value.
+var purge = func() *script.Program {
+	b := script.New("cache purge")
+	value, load := b.Var("value"), b.Var("load")
+	existed := b.Local("existed", value.Delete())
+	b.If(load.Delete(), func() { b.Do(b.CallKeyless("PUBLISH", load, "purged")) })
+	b.Return(existed)
+	return b.MustCompile()
+}()
+
+// claim is what a key was claimed with: what is there, the token of a load, or a time to wait.
+type claim struct {
+	data  []byte // nil: nothing that was not seen
+	token string // "": somebody else loads
+	wait  time.Duration
+}
+
+// claims claims keys of one slot. seen are the heads of what the caller knows to be there.
+func (f *Func[K, V]) claims(ctx context.Context, keys, seen []string) ([]claim, error) {
+	return call(f, "func claim", func() ([]claim, error) {
+		texts, err := f.claimAll.Do(ctx, script.KeyNames{"keys": withLoads(keys)},
+			script.ArgValues{"token": rand.Text(), "lease": f.o.Lease.Milliseconds(), "alone": f.o.Fleet, "seen": seen}).Strings()
+		if err != nil {
+			return nil, err
+		}
+		if len(texts) != 2*len(keys) {
+			return nil, fmt.Errorf("cache: %d claims answered with %d words", len(keys), len(texts))
+		}
+		all := make([]claim, len(keys))
+		for i := range all {
+			switch text := texts[2*i+1]; texts[2*i] {
+			case "value":
+				all[i].data = []byte(text)
+			case "load":
+				all[i].token = text
+			default:
+				ms, err := strconv.ParseInt(text, 10, 64)
+				if err != nil {
+					return nil, fmt.Errorf("cache: claim: %w", err)
+				}
+				all[i].wait = time.Duration(ms) * time.Millisecond
+			}
+		}
+		return all, nil
+	})
+}
+
+// withLoads are keys, each followed by that of its load.
+func withLoads(keys []string) []string {
+	both := make([]string, 0, 2*len(keys))
+	for _, key := range keys {
+		both = append(both, key, key+loadSuffix)
+	}
+	return both
+}
+
+// landing is how a load ends at the engine.
+type landing struct {
+	token string
+	ttl   int64 // milliseconds, 0 for ever, drop or release
+	data  []byte
+}
+
+// settle ends loads of keys of one slot, and tells whose token was still there.
+func (f *Func[K, V]) settle(ctx context.Context, keys []string, loads []landing) ([]bool, error) {
+	return call(f, "func settle", func() ([]bool, error) {
+		words := make([]string, 0, 3*len(loads))
+		for _, l := range loads {
+			words = append(words, l.token, strconv.FormatInt(l.ttl, 10), string(l.data))
+		}
+		texts, err := f.settleAll.Do(ctx, script.KeyNames{"keys": withLoads(keys)}, script.ArgValues{"alone": f.o.Fleet, "loads": words}).Strings()
+		if err != nil {
+			return nil, err
+		}
+		if len(texts) != len(keys) {
+			return nil, fmt.Errorf("cache: %d loads ended with %d words", len(keys), len(texts))
+		}
+		counted := make([]bool, len(texts))
+		for i, text := range texts {
+			counted[i] = text == "1"
+		}
+		return counted, nil
+	})
+}
+
+// await claims a key until there is a value or the caller has to load it. With each message and at the end of each lease it tries again.
+func (f *Func[K, V]) await(ctx context.Context, key, seen string) (claim, error) {
+	one := func() (claim, error) {
+		all, err := f.claims(ctx, []string{key}, []string{seen})
+		if err != nil {
+			return claim{}, err
+		}
+		return all[0], nil
+	}
+	c, err := one()
+	if err != nil || c.wait == 0 {
+		return c, err
+	}
+	sub := f.c.client.Subscribe(ctx, key+loadSuffix)
+	defer sub.Close()
+	if _, err := sub.Receive(ctx); err != nil { // the confirmation: no message is missed from here on
+		return c, err
+	}
+	messages := sub.Channel()
+	for {
+		if c, err = one(); err != nil || c.wait == 0 {
+			return c, err
+		}
+		alarm := time.NewTimer(c.wait)
+		select {
+		case <-ctx.Done():
+			alarm.Stop()
+			return c, ctx.Err()
+		case <-messages:
+			alarm.Stop()
+		case <-alarm.C:
+		}
+	}
+}
+
+// errPurged ends the context of a load that will not be kept.
+var errPurged = errors.New("cache: purged during its load")
+
+// keep renews the tokens of loads until ctx ends. If that of a single one will not be kept and somebody may have joined it since, its load ends
+// with errPurged. An engine that does not answer ends nothing: the load is worth something to who waits for it.
+func (f *Func[K, V]) keep(ctx context.Context, fls []*flight[K, V], lost context.CancelCauseFunc) {
+	tick := time.NewTicker(f.o.Lease / 3)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for _, fl := range fls {
+			if fl.token == "" {
+				continue
+			}
+			mine, err := f.renewLoad.Do(ctx, script.KeyNames{"load": fl.at + loadSuffix}, script.ArgValues{"token": fl.token, "lease": f.o.Lease.Milliseconds()}).Bool()
+			if err == nil && !mine && len(fls) == 1 && f.forget(fl) {
+				lost(errPurged)
+			}
+		}
+	}
+}

@@ -1,0 +1,170 @@
+package cache_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/redbud-go/redbud"
+	"github.com/redbud-go/redbud/cache"
+	"github.com/redbud-go/redbud/internal/kittest"
+)
+
+// Nobody who asks after a purge gets what was loaded before, while several processes load, purge and ask.
+func TestNobodyGetsWhatWasPurged(t *testing.T) {
+	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
+		for _, fleet := range []bool{false, true} {
+			prefix := map[bool]string{false: "alone:", true: "fleet:"}[fleet]
+			var source, purged atomic.Int64
+			var fs []*cache.Func[string, int64]
+			for range 3 {
+				fs = append(fs, memoise(t, db, cache.FuncOptions[string, int64]{Options: cache.Options{Prefix: prefix}, Fleet: fleet, Lease: 30 * time.Millisecond,
+					Load: func(context.Context, string) (int64, error) {
+						value := source.Load()
+						for range 10 {
+							runtime.Gosched()
+						}
+						return value, nil
+					}}))
+			}
+			var writing, reading sync.WaitGroup
+			var done atomic.Bool
+			for i := range 6 {
+				f := fs[i%3]
+				reading.Go(func() {
+					for !done.Load() {
+						least := purged.Load()
+						if i%2 == 0 {
+							if got, err := f.Get(t.Context(), "k"); got < least || err != nil {
+								t.Errorf("fleet %v: Get is %d and %v after the purge of %d", fleet, got, err, least)
+								return
+							}
+						} else if found, err := f.GetMany(t.Context(), "{l}", "k", "m"); err != nil || found[1].Value < least {
+							t.Errorf("fleet %v: GetMany is %v and %v after the purge of %d", fleet, found, err, least)
+							return
+						}
+					}
+				})
+			}
+			var mu sync.Mutex
+			for i := range 2 {
+				writing.Go(func() {
+					for range 15 {
+						mu.Lock()
+						value := source.Add(1)
+						_, err := fs[i].Purge(t.Context(), "k")
+						if err != nil {
+							t.Error(err)
+						} else {
+							purged.Store(value)
+						}
+						mu.Unlock()
+						runtime.Gosched()
+					}
+				})
+			}
+			writing.Wait()
+			done.Store(true)
+			reading.Wait()
+			returns(t, "at last", source.Load())(fs[2].Get(t.Context(), "k"))
+		}
+	})
+}
+
+// kept is what the model knows of a key.
+type kept struct {
+	value int
+	err   error
+	fresh time.Time
+}
+
+func TestAFuncDoesAsItsModelSays(t *testing.T) {
+	db := kittest.Open(t, "memory://")
+	failure := errors.New("no luck")
+	rapid.Check(t, func(rt *rapid.T) {
+		db.FlushAll(t.Context())
+		now := newClock()
+		source, loads, failing := 0, 0, error(nil)
+		const ttl, stale, ifError, errorTTL, notFoundTTL = 10 * time.Second, 5 * time.Second, 20 * time.Second, 3 * time.Second, 4 * time.Second
+		f := memoise(t, db, cache.FuncOptions[string, int]{TTL: ttl, Stale: stale, StaleIfError: ifError, ErrorTTL: errorTTL, NotFoundTTL: notFoundTTL,
+			Exclude: func(_ string, value int) bool { return value%7 == 0 }, Now: now.now,
+			Load: func(context.Context, string) (int, error) {
+				loads++
+				return source, failing
+			}})
+		model := map[string]*kept{}
+		loaded := 0
+		load := func(key string, spare bool) (int, error) { // what a load brings, and leaves
+			loaded++
+			switch {
+			case failing == nil && source%7 == 0:
+				delete(model, key)
+			case failing == nil:
+				model[key] = &kept{source, nil, now.now().Add(ttl)}
+			case errors.Is(failing, cache.ErrNotFound):
+				model[key] = &kept{0, failing, now.now().Add(notFoundTTL)}
+			case !spare:
+				model[key] = &kept{0, failing, now.now().Add(errorTTL)}
+			}
+			if failing != nil {
+				return 0, failing
+			}
+			return source, nil
+		}
+		want := func(key string) (int, error) {
+			k := model[key]
+			if k == nil {
+				return load(key, false)
+			}
+			over := now.now().Sub(k.fresh)
+			switch {
+			case over < 0:
+				return k.value, k.err
+			case k.err == nil && over < stale:
+				value := k.value
+				_, _ = load(key, true)
+				return value, nil
+			case k.err == nil && over < ifError:
+				value, err := load(key, true)
+				if err != nil && !errors.Is(err, cache.ErrNotFound) {
+					return k.value, nil
+				}
+				return value, err
+			}
+			return load(key, false)
+		}
+		rt.Repeat(map[string]func(*rapid.T){
+			"get": func(rt *rapid.T) {
+				key := rapid.SampledFrom([]string{"a", "b"}).Draw(rt, "key")
+				value, err := want(key)
+				got, gotErr := f.Get(t.Context(), key)
+				cache.AwaitLanded(f)
+				same := err == nil && gotErr == nil || err != nil && gotErr != nil && gotErr.Error() == err.Error() && errors.Is(gotErr, cache.ErrNotFound) == errors.Is(err, cache.ErrNotFound)
+				if got != value || !same || loads != loaded {
+					rt.Fatalf("%s is %d and %v after %d loads; the model says %d and %v after %d", key, got, gotErr, loads, value, err, loaded)
+				}
+			},
+			"purge": func(rt *rapid.T) {
+				key := rapid.SampledFrom([]string{"a", "b"}).Draw(rt, "key")
+				existed, err := f.Purge(t.Context(), key)
+				if existed != (model[key] != nil) || err != nil {
+					rt.Fatalf("purge of %s: %v and %v", key, existed, err)
+				}
+				delete(model, key)
+			},
+			"wait": func(rt *rapid.T) {
+				now.move(time.Duration(rapid.IntRange(0, 12000).Draw(rt, "ms")) * time.Millisecond)
+			},
+			"source": func(rt *rapid.T) { source++ },
+			"luck": func(rt *rapid.T) {
+				failing = rapid.SampledFrom([]error{nil, nil, failure, cache.ErrNotFound}).Draw(rt, "failing")
+			},
+		})
+	})
+}
