@@ -458,7 +458,7 @@ func TestUsageLooksAtItsOwn(t *testing.T) {
 		for i := range 1500 {
 			values[fmt.Sprint(i)] = "value"
 		}
-		if err := errors.Join(c.SetMany(ctx, values, time.Hour), c.Set(ctx, "stays", "value", cache.Forever), db.Set(ctx, "other", 1, 0).Err()); err != nil {
+		if err := errors.Join(c.SetMany(ctx, values, time.Hour), c.Set(ctx, "stays", "value", cache.Forever), c.SetTagged(ctx, "0", "value", time.Hour, "tag"), db.Set(ctx, "other", 1, 0).Err()); err != nil {
 			t.Fatal(err)
 		}
 		var last cache.Usage

@@ -212,6 +212,3 @@ func (c *Cache[T]) deleteMany(ctx context.Context, pipe redis.Pipeliner, keys []
 		return deleted, err
 	}}
 }
-
-// clearBatch is how many keys Clear asks for and deletes at once.
-const clearBatch = 1000

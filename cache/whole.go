@@ -64,9 +64,9 @@ func (c *Cache[T]) Usage(ctx context.Context, progress ...func(Usage)) (Usage, e
 				err = nil
 			}
 			return func() {
-				for i := range keys {
+				for i, key := range keys {
 					switch ttl := ttls[i].Val(); {
-					case ttl == -2:
+					case ttl == -2, len(key) > len(c.o.Prefix) && key[len(c.o.Prefix)] == mark: // gone, or of a tag
 						continue
 					case ttl == -1:
 						u.Forever++
