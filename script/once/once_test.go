@@ -133,7 +133,7 @@ func TestWhoLosesTheLeaseIsTold(t *testing.T) {
 
 func TestALongComputationKeepsItsLease(t *testing.T) {
 	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
-		cell := once.New(db, "c", once.Options{Lease: 60 * time.Millisecond})
+		cell := once.New(db, "c", once.Options{Lease: 600 * time.Millisecond})
 		var other sync.WaitGroup
 		value, err := cell.Get(t.Context(), func(working context.Context) (string, error) {
 			other.Go(func() {
@@ -144,7 +144,7 @@ func TestALongComputationKeepsItsLease(t *testing.T) {
 			})
 			select {
 			case <-working.Done():
-			case <-time.After(300 * time.Millisecond):
+			case <-time.After(time.Second):
 			}
 			return "first", nil
 		})
