@@ -34,7 +34,8 @@ var allowed = map[string][]string{
 	"internal/sqlstore/ordeal":    {"internal/engine", "internal/resp"},
 	"internal/command":            {"internal/engine", "internal/keyspace", "internal/resp", "internal/rdb", "internal/lua", "internal/graph", "internal/native"},
 	"internal/acl":                {"internal/engine", "internal/resp", "internal/command"},
-	"internal/lua":                {"internal/resp"},
+	"internal/lua":                {"internal/heap", "internal/resp"},
+	"internal/heap":               {},
 	"internal/rdb":                {"internal/keyspace", "internal/resp"},
 	"cache/codec":                 {},
 	"cache":                       {".", "cache/codec", "script"}, // the root: Open
@@ -48,7 +49,7 @@ var allowed = map[string][]string{
 	"internal/kittest":            {".", "engine/sqlite", "engine/postgres", "engine/mysql", "internal/testenv"},
 	"internal/graph":              {},
 	"internal/luagen":             {"internal/graph"},
-	"internal/native":             {"internal/graph", "internal/resp"},
+	"internal/native":             {"internal/graph", "internal/heap", "internal/resp"},
 	"internal/namespace":          {"internal/engine", "internal/resp", "internal/command"},
 	"internal/engine":             {"internal/resp"},
 	"internal/engine/enginetest":  {"internal/command", "internal/engine", "internal/resp"},

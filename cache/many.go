@@ -23,14 +23,14 @@ type Found[T any] struct {
 // GetMany returns the values at keys, in their order. No keys are no values.
 func (c *Cache[T]) GetMany(ctx context.Context, keys ...string) ([]Found[T], error) {
 	return told(c, "get many", func() Pending[[]Found[T]] {
+		if c.cluster == nil {
+			return c.getMany(ctx, c.client, keys)
+		}
 		full, err := c.keys(keys)
 		if err != nil {
 			return refused[[]Found[T]](err)
 		}
-		if groups := c.groups(full); len(groups) > 1 {
-			return c.getGroups(ctx, keys, groups)
-		}
-		return c.getMany(ctx, c.client, keys)
+		return c.getGroups(ctx, keys, c.groups(full))
 	})
 }
 

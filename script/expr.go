@@ -17,28 +17,18 @@ func (x Expr) expr() Expr { return x }
 
 // Value is the expression of a value of Go; its methods can then be called.
 func Value(v any) Expr {
-	var b *Builder
-	return b.apply("", v)
+	return literal(v, 0, caller())
 }
 
 func (b *Builder) expr(n *graph.Node) Expr { return Expr{b, n} }
 
-// apply makes the expression of a function; name "": of the one argument itself.
+// apply makes the expression of a function.
 func (b *Builder) apply(name string, args ...any) Expr {
 	n := &graph.Node{Op: graph.OpFunc, Text: name, Place: caller()}
 	for _, a := range args {
 		x := literal(a, 0, n.Place)
-		switch {
-		case x.b == nil:
-		case b == nil:
-			b = x.b
-		case b != x.b:
-			foreign(b, x)
-		}
+		b = owner(b, x)
 		n.Kids = append(n.Kids, x.n)
-	}
-	if name == "" {
-		return Expr{b, n.Kids[0]}
 	}
 	return Expr{b, n}
 }
@@ -46,10 +36,20 @@ func (b *Builder) apply(name string, args ...any) Expr {
 // lift makes an operand of a statement.
 func (b *Builder) lift(v any) *graph.Node {
 	x := literal(v, 0, caller())
-	if x.b != nil && x.b != b {
+	owner(b, x)
+	return x.n
+}
+
+// owner is whose an expression is of which x is a part, and so far b, nil: it is of literals alone.
+func owner(b *Builder, x Expr) *Builder {
+	switch {
+	case x.b == nil:
+	case b == nil:
+		return x.b
+	case b != x.b:
 		foreign(b, x)
 	}
-	return x.n
+	return b
 }
 
 // foreign complains of an expression that was built for another program.

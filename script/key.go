@@ -1,6 +1,8 @@
 package script
 
 import (
+	"strings"
+
 	"github.com/redbud-go/redbud/internal/graph"
 )
 
@@ -141,7 +143,7 @@ func (b *Builder) ReadKeyless(name string, words ...any) Expr {
 }
 
 func (b *Builder) call(name string, write, keyed bool, words []any) Expr {
-	first, sub, container := cutName(name)
+	first, sub, container := strings.Cut(name, " ")
 	if container {
 		words = append([]any{sub}, words...)
 	}

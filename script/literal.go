@@ -30,13 +30,7 @@ func literal(v any, depth int, at string) Expr {
 	var b *Builder
 	kid := func(x any) {
 		e := literal(x, depth+1, at)
-		switch {
-		case e.b == nil:
-		case b == nil:
-			b = e.b
-		case b != e.b:
-			foreign(b, e)
-		}
+		b = owner(b, e)
 		n.Kids = append(n.Kids, e.n)
 	}
 	switch r := reflect.ValueOf(v); {

@@ -48,7 +48,6 @@ func (s *side) run(ctx context.Context, c *sample) (*outcome, error) {
 	o := &outcome{}
 	r := c.program.On(s.db)
 	r.way.Store(s.way)
-	r.known.Store(true)
 	pipe := s.db.Pipeline()
 	filled := []*redis.Cmd{pipe.Do(ctx, "FLUSHALL")}
 	for _, words := range c.fill {

@@ -21,15 +21,15 @@ type Client interface {
 type Runner struct {
 	p      *Program
 	client Client
-	known  atomic.Bool  // the engine was asked what it takes
 	way    atomic.Int32 // how the program gets there
 }
 
-// The ways in which programs get to an engine, in the order in which they are tried.
+// The ways in which programs get to an engine.
 const (
-	asGraph  int32 = iota // to an embedded engine
+	unknown  int32 = iota // it was not asked yet
+	asGraph               // to an embedded engine
 	asLua                 // to a Redis
-	asOldLua              // read-only, to a Redis before 7.0, which has no EVALSHA_RO
+	asOldLua              // to a Redis before 7.0, which has no EVALSHA_RO
 )
 
 // On returns what runs the program on a client. Keep it: its first run asks the engine what it takes.
@@ -53,27 +53,21 @@ func (r *Runner) Do(ctx context.Context, keys KeyNames, args ArgValues) *Result 
 }
 
 func (r *Runner) do(ctx context.Context, in *input) *Result {
-	if err := r.findOut(ctx); err != nil {
-		return &Result{p: r.p, err: err}
-	}
-	last := asLua
-	if r.p.ReadOnly() {
-		last = asOldLua
-	}
-	for way := r.way.Load(); ; way++ {
+	for again := false; ; again = true {
+		way, err := r.findOut(ctx)
+		if err != nil {
+			return &Result{p: r.p, err: err}
+		}
 		cmd := r.command(ctx, way, false, in)
-		err := r.client.Process(ctx, cmd)
+		err = r.client.Process(ctx, cmd)
 		if replies(err, "NOSCRIPT") {
 			cmd = r.command(ctx, way, true, in)
 			err = r.client.Process(ctx, cmd)
 		}
-		if way < last && replies(err, "ERR unknown command") { // the engine is another one now
-			continue
+		if !replies(err, "ERR unknown command") || again {
+			return &Result{p: r.p, cmd: cmd}
 		}
-		if r.way.Load() != way {
-			r.way.Store(way)
-		}
-		return &Result{p: r.p, cmd: cmd}
+		r.way.Store(unknown) // the engine is another one now
 	}
 }
 
@@ -83,21 +77,26 @@ func replies(err error, prefix string) bool {
 	return errors.As(err, &r) && strings.HasPrefix(r.Error(), prefix)
 }
 
-// findOut asks the engine, once, whether it takes graphs.
-func (r *Runner) findOut(ctx context.Context) error {
-	if r.known.Load() {
-		return nil
+// findOut returns how the program gets to the engine, which it asks unless that is known.
+func (r *Runner) findOut(ctx context.Context) (way int32, err error) {
+	if way = r.way.Load(); way != unknown {
+		return way, nil
 	}
-	cmd := redis.NewSliceCmd(ctx, "COMMAND", "INFO", graphCommand)
-	err := r.client.Process(ctx, cmd)
-	if err != nil && !errors.As(err, new(redis.Error)) {
-		return err
+	cmd := redis.NewSliceCmd(ctx, "COMMAND", "INFO", graphCommand, "EVALSHA_RO")
+	if err := r.client.Process(ctx, cmd); err != nil && !errors.As(err, new(redis.Error)) {
+		return unknown, err
 	}
-	if infos := cmd.Val(); err != nil || len(infos) != 1 || infos[0] == nil {
-		r.way.CompareAndSwap(asGraph, asLua)
+	way = asLua
+	if infos := cmd.Val(); len(infos) == 2 {
+		switch {
+		case infos[0] != nil:
+			way = asGraph
+		case infos[1] == nil:
+			way = asOldLua
+		}
 	}
-	r.known.Store(true)
-	return nil
+	r.way.Store(way)
+	return way, nil
 }
 
 // graphCommand runs a program on an embedded engine, by its digest.
@@ -138,10 +137,11 @@ func (r *Runner) Queue(ctx context.Context, pipe redis.Pipeliner, keys KeyNames,
 	if err != nil {
 		return &Result{p: r.p, err: err}
 	}
-	if err := r.findOut(ctx); err != nil {
+	way, err := r.findOut(ctx)
+	if err != nil {
 		return &Result{p: r.p, err: err}
 	}
-	cmd := r.command(ctx, r.way.Load(), true, in)
+	cmd := r.command(ctx, way, true, in)
 	if err := pipe.Process(ctx, cmd); err != nil {
 		return &Result{p: r.p, err: err}
 	}

@@ -467,6 +467,42 @@ func TestServersAreAskedWhatTheyTake(t *testing.T) {
 	}
 }
 
+// old is a Redis before 7.0, as far as a Runner can tell: it has no EVALSHA_RO.
+type old struct{ sent []string }
+
+func (o *old) Process(_ context.Context, cmd redis.Cmder) error {
+	o.sent = append(o.sent, strings.ToUpper(cmd.Name()))
+	switch cmd := cmd.(type) {
+	case *redis.SliceCmd:
+		cmd.SetVal([]any{nil, nil})
+	case *redis.Cmd:
+		cmd.SetVal("value")
+	}
+	return nil
+}
+
+func TestAnOldRedisRunsReadOnlyPrograms(t *testing.T) {
+	p := compile(t, func(b *script.Builder) {
+		b.ReadOnly()
+		b.Return(b.Var("k").Get())
+	})
+	o := &old{}
+	run := p.On(o)
+	for range 2 {
+		if got, err := run.Do(t.Context(), script.KeyNames{"k": "k"}, nil).Text(); got != "value" || err != nil {
+			t.Errorf("it returns %q and %v", got, err)
+		}
+	}
+	pipe := redis.NewClient(&redis.Options{Addr: "nowhere"}).Pipeline()
+	run.Queue(t.Context(), pipe, script.KeyNames{"k": "k"}, nil)
+	if cmds := pipe.Cmds(); len(cmds) != 1 || cmds[0].Name() != "eval" {
+		t.Errorf("it queues %v", cmds)
+	}
+	if want := []string{"COMMAND", "EVALSHA", "EVALSHA"}; !slices.Equal(o.sent, want) {
+		t.Errorf("it sends %v, not %v", o.sent, want)
+	}
+}
+
 func TestAServerThatGoesAwayAndComesBack(t *testing.T) {
 	p := counter(t)
 	server := testenv.Redis(t)

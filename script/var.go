@@ -1,13 +1,6 @@
 package script
 
-import (
-	"strings"
-
-	"github.com/redbud-go/redbud/internal/graph"
-)
-
-// cutName divides the name of a container's command.
-func cutName(name string) (first, sub string, container bool) { return strings.Cut(name, " ") }
+import "github.com/redbud-go/redbud/internal/graph"
 
 // Var is the key of a string.
 type Var struct{ Key }

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/redbud-go/redbud/internal/heap"
 )
 
 func (s *state) openBase() {
@@ -13,7 +15,7 @@ func (s *state) openBase() {
 		"assert":         s.baseAssert,
 		"collectgarbage": s.collectGarbage,
 		"error":          s.baseError,
-		"gcinfo":         func(L *lua.LState) int { L.Push(lua.LNumber(heap() / 1024)); return 1 },
+		"gcinfo":         func(L *lua.LState) int { L.Push(lua.LNumber(heap.Size() / 1024)); return 1 },
 		"getmetatable":   s.getmetatable,
 		"load":           s.load51,
 		"loadstring":     s.loadstring,
@@ -177,7 +179,7 @@ func (s *state) collectGarbage(L *lua.LState) int {
 	optInt(L, 2, 0)
 	switch option {
 	case "count":
-		L.Push(lua.LNumber(float64(heap()) / 1024))
+		L.Push(lua.LNumber(float64(heap.Size()) / 1024))
 	case "step":
 		L.Push(lua.LTrue)
 	case "stop", "restart", "collect":

@@ -5,12 +5,12 @@ package lua
 import (
 	"context"
 	"errors"
-	"runtime"
-	"runtime/metrics"
 	"strings"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/redbud-go/redbud/internal/heap"
 )
 
 const (
@@ -31,17 +31,17 @@ var errMemory = errors.New("not enough memory")
 // that nothing catches for long.
 type meter struct {
 	state *state
-	steps int        // until the next check
-	turns int        // until the memory is looked at
-	made  int        // bytes of strings since then
-	base  int64      // heap at the first look; -1 before it
+	steps int // until the next check
+	turns int // until the memory is looked at
+	made  int // bytes of strings since then
+	gauge heap.Gauge
 	ended error      // why the script must end
 	panic *hostPanic // raised again when it has
 	depth int        // of coroutines that resume one another
 }
 
 func (m *meter) reset() {
-	m.steps, m.turns, m.made, m.base, m.ended, m.panic, m.depth = checkEvery, weighEvery, 0, -1, nil, nil, 0
+	m.steps, m.turns, m.made, m.gauge, m.ended, m.panic, m.depth = checkEvery, weighEvery, 0, heap.Gauge{}, nil, nil, 0
 }
 
 // Done counts an instruction. The channel is never anything but nil, on which nothing is ready.
@@ -118,15 +118,8 @@ func (m *meter) allocate(n int) {
 // weigh looks at the heap, to which some bytes are about to be added.
 func (m *meter) weigh(added int) {
 	m.turns, m.made = weighEvery, 0
-	now := heap() + int64(added)
-	if m.base < 0 {
-		m.base = now - int64(added)
-	}
-	if now-m.base > m.state.machine.options.Memory {
-		runtime.GC()
-		if heap()+int64(added)-m.base > m.state.machine.options.Memory {
-			m.end(errMemory)
-		}
+	if m.gauge.Exceeds(m.state.machine.options.Memory, int64(added)) {
+		m.end(errMemory)
 	}
 }
 
@@ -135,13 +128,6 @@ func (m *meter) suspect(value lua.LValue) {
 	if text, ok := value.(lua.LString); ok && strings.HasPrefix(string(text), "runtime error: ") {
 		m.ended = errors.New(string(text))
 	}
-}
-
-// heap is how many bytes objects take.
-func heap() int64 {
-	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
-	metrics.Read(sample)
-	return int64(sample[0].Value.Uint64())
 }
 
 // end ends the script: from here on, every instruction raises.

@@ -2,10 +2,9 @@ package native
 
 import (
 	"bytes"
-	"runtime"
-	"runtime/metrics"
 
 	"github.com/redbud-go/redbud/internal/graph"
+	"github.com/redbud-go/redbud/internal/heap"
 )
 
 const (
@@ -51,7 +50,7 @@ type frame struct {
 	left  int    // turns until the host is asked
 	idle  int    // work that is no turns, since then
 	made  int    // bytes since the memory was looked at
-	base  int64  // heap at the first look; -1 before it
+	gauge heap.Gauge
 }
 
 func newFrame(p *Program) *frame {
@@ -67,7 +66,7 @@ func (f *frame) begin(host Host, keys [][]byte) {
 	if f.turns == 0 {
 		f.turns = graph.DefaultSteps
 	}
-	f.left, f.idle, f.made, f.base = 0, 0, 0, -1
+	f.left, f.idle, f.made, f.gauge = 0, 0, 0, heap.Gauge{}
 	f.chunk = f.whole // nobody keeps what was cut from it
 	f.refill()
 }
@@ -134,24 +133,9 @@ func (f *frame) use(n int) {
 // weigh looks at the heap, to which some bytes are about to be added.
 func (f *frame) weigh(added int64) {
 	f.made = 0
-	now := heap()
-	if f.base < 0 {
-		f.base = now
-	}
-	if now+added-f.base <= maxMemory {
-		return
-	}
-	runtime.GC()
-	if heap()+added-f.base > maxMemory {
+	if f.gauge.Exceeds(maxMemory, added) {
 		panic(fail(graph.ErrMemory))
 	}
-}
-
-// heap is how many bytes objects take.
-func heap() int64 {
-	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
-	metrics.Read(sample)
-	return int64(sample[0].Value.Uint64())
 }
 
 // alloc returns n bytes for a string, which is not nil.
