@@ -73,7 +73,9 @@ type Cache[T any] struct {
 
 	setAll, setFields, pushAll *script.Runner
 	tags                       tagRunners
+	msetex                     ability
 
+	silent  bool         // nobody is told what happens
 	forgets bool         // nothing is kept, nor anywhere near
 	close   func() error // of the engine that Open has opened; nil: somebody else closes it
 }
@@ -92,16 +94,19 @@ func New[T any](client redis.UniversalClient, o Options) (*Cache[T], error) {
 	if o.Codec == nil {
 		o.Codec = codec.MessagePack(codec.AsArrays)
 	}
-	if o.Stats == nil {
+	silent := o.Stats == nil
+	if silent {
 		o.Stats = noStats{}
 	}
 	return &Cache[T]{
 		client: client, cluster: clusterOf(client), o: o,
 		setAll: setMany.On(client), setFields: setFields.On(client), pushAll: push.On(client),
-		tags: tagRunners{takeTags.On(client), expireTags.On(client)},
+		tags:   tagRunners{takeTags.On(client), expireTags.On(client)},
+		silent: silent,
 	}, nil
 }
 
+// noStats takes nothing, and is not called either.
 type noStats struct{}
 
 func (noStats) Read(int, int, int)                  {}

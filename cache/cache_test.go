@@ -159,6 +159,53 @@ func TestManyValues(t *testing.T) {
 	})
 }
 
+// old is a node that does not know a command, though others of its cluster do.
+type old struct {
+	command string
+	asked   int // how often for the command
+}
+
+type unknownCommand struct{ error }
+
+func (unknownCommand) RedisError() {}
+
+func (o *old) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (o *old) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook { return next }
+
+func (o *old) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if cmd.Name() != o.command {
+			return next(ctx, cmd)
+		}
+		o.asked++
+		err := unknownCommand{fmt.Errorf("ERR unknown command '%s'", o.command)}
+		cmd.SetErr(err)
+		return err
+	}
+}
+
+func TestManyValuesOfAClusterOfSeveralVersions(t *testing.T) {
+	db := kittest.Open(t, "memory://")
+	o := &old{command: "msetex"}
+	db.AddHook(o)
+	c := open[int](t, db, cache.Options{Prefix: "c:"})
+	for i := range 3 {
+		if err := c.SetMany(t.Context(), map[string]int{"a": i, "b": i}, time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		for _, key := range []string{"a", "b"} {
+			value, err := c.Get(t.Context(), key)
+			if ttl, ttlErr := c.TTL(t.Context(), key); value != i || ttl <= 0 || ttl > time.Hour || errors.Join(err, ttlErr) != nil {
+				t.Errorf("%s: %d for %v, %v and %v", key, value, ttl, err, ttlErr)
+			}
+		}
+	}
+	if o.asked != 1 {
+		t.Errorf("MSETEX was sent %d times", o.asked)
+	}
+}
+
 func TestClearTakesOnlyItsOwn(t *testing.T) {
 	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
 		ctx := t.Context()

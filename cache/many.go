@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -118,23 +119,26 @@ func (c *Cache[T]) getGroups(ctx context.Context, keys []string, groups [][]int)
 	}}
 }
 
-// setMany stores values with their TTL, 0 for ever: all of them, since nobody sees a state in between and nothing in it can fail.
+// setMany is MSETEX for engines without: it stores values with a TTL in milliseconds, all of them, since nobody sees a state in between and nothing in
+// it can fail.
 var setMany = func() *script.Program {
 	b := script.New("cache set many")
 	keys := b.Keys("keys")
-	ttl, values := b.Arg("ttl", script.Int), b.Arg("values", script.ListOf(script.String))
-	b.If(ttl.Eq(0), func() {
-		b.Each(values, func(i, value *script.Local) { b.Do(keys.At(i).Var().Set(value)) })
-	}).Else(func() {
-		b.Each(values, func(i, value *script.Local) { b.Do(keys.At(i).Var().Set(value, script.TTL(ttl))) })
-	})
-	b.Return(nil)
+	px, values := b.Arg("px", script.String), b.Arg("values", script.ListOf(script.String))
+	b.Each(values, func(i, value *script.Local) { b.Do(b.Call("PSETEX", keys.At(i), px, value)) })
+	b.Return(1) // not nil, which Exec takes for an error
 	return b.MustCompile()
 }()
 
 // SetMany stores values for some time: all or, if it fails, none. On a cluster that holds for each slot.
 func (c *Cache[T]) SetMany(ctx context.Context, values map[string]T, ttl time.Duration) error {
-	_, err := told(c, "set many", func() Pending[struct{}] { return c.setMany(ctx, c.client, values, ttl) })
+	_, err := told(c, "set many", func() Pending[struct{}] {
+		_, err := c.setMany(ctx, c.client, values, ttl).Value()
+		if c.msetex.lost(err) { // a cluster of several versions
+			return c.setMany(ctx, c.client, values, ttl)
+		}
+		return refused[struct{}](err)
+	})
 	return err
 }
 
@@ -148,7 +152,7 @@ func (c *Cache[T]) setMany(ctx context.Context, db redis.Cmdable, values map[str
 	if err != nil {
 		return refused[struct{}](err)
 	}
-	keys, data := make([]string, 0, len(values)), make([]string, 0, len(values))
+	keys, data := make([]string, 0, len(values)), make([][]byte, 0, len(values))
 	for key, value := range values {
 		full, err := c.key(key)
 		if err != nil {
@@ -158,21 +162,48 @@ func (c *Cache[T]) setMany(ctx context.Context, db redis.Cmdable, values map[str
 		if err != nil {
 			return refused[struct{}](fmt.Errorf("%q: %w", key, err))
 		}
-		keys, data = append(keys, full), append(data, string(encoded))
+		keys, data = append(keys, full), append(data, encoded)
 	}
 	if len(keys) == 0 {
 		return refused[struct{}](nil)
 	}
-	var results []*script.Result
-	for _, group := range c.groups(keys) {
-		results = append(results, run(ctx, db, c.setAll, script.KeyNames{"keys": pick(keys, group)}, script.ArgValues{"ttl": px, "values": pick(data, group)}))
+	msetex := false
+	if px > 0 {
+		if msetex, err = c.msetex.ask(ctx, c.client, "MSETEX"); err != nil {
+			return refused[struct{}](err)
+		}
+	}
+	groups := c.groups(keys)
+	errs := make([]func() error, len(groups))
+	for g, group := range groups {
+		errs[g] = c.setGroup(ctx, db, pick(keys, group), pick(data, group), px, msetex)
 	}
 	return Pending[struct{}]{func() (none struct{}, err error) {
-		for _, r := range results {
-			err = errors.Join(err, failed(r.Err()))
+		for _, of := range errs {
+			err = errors.Join(err, failed(of()))
 		}
 		return none, err
 	}}
+}
+
+// setGroup stores values at once, px 0 for ever, and returns what is the error when it is done.
+func (c *Cache[T]) setGroup(ctx context.Context, db redis.Cmdable, keys []string, values [][]byte, px int64, msetex bool) func() error {
+	if px > 0 && !msetex {
+		words := make([]string, len(values))
+		for i, v := range values {
+			words[i] = string(v)
+		}
+		args := script.ArgValues{"px": strconv.FormatInt(px, 10), "values": words}
+		return run(ctx, db, c.setAll, script.KeyNames{"keys": keys}, args).Err
+	}
+	pairs := make([]any, 0, 2*len(keys))
+	for i, key := range keys {
+		pairs = append(pairs, key, values[i])
+	}
+	if px == 0 {
+		return db.MSet(ctx, pairs...).Err
+	}
+	return db.MSetEX(ctx, redis.MSetEXArgs{Expiration: &redis.ExpirationOption{Mode: redis.PX, Value: px}}, pairs...).Err
 }
 
 // DeleteMany deletes the values at keys, and returns how many there were.

@@ -70,7 +70,7 @@ var expireTags = func() *script.Program {
 		tag := tags.At(i).Var()
 		b.If(tag.Len().Eq(2*idSize), func() { b.Do(tag.SetRange(idSize, id)) })
 	})
-	b.Return(nil)
+	b.Return(1) // not nil, which Exec takes for an error
 	return b.MustCompile()
 }()
 
@@ -117,29 +117,35 @@ type Load[T any] struct {
 // Begin begins a load of values that get these tags, at most 64 of 1 to 1024 bytes each. What is loaded from now on is stored by Load.Set, unless
 // one of the tags is purged or expired in between. A load takes less than an hour.
 func (c *Cache[T]) Begin(ctx context.Context, tags ...string) (Load[T], error) {
-	return told(c, "begin", func() Pending[Load[T]] {
-		load, err := c.begin(ctx, tagStays, tags)
-		return Pending[Load[T]]{func() (Load[T], error) { return load, err }}
-	})
+	return told(c, "begin", func() Pending[Load[T]] { return c.begin(ctx, c.client, tagStays, tags) })
 }
 
-func (c *Cache[T]) begin(ctx context.Context, stay time.Duration, tags []string) (load Load[T], err error) {
-	load.c = c
-	if load.names, load.keys, err = c.tagKeys(tags); err != nil {
+// Begin is Cache.Begin.
+func (q Queue[T]) Begin(ctx context.Context, tags ...string) Pending[Load[T]] {
+	return q.c.begin(ctx, q.pipe, tagStays, tags)
+}
+
+func (c *Cache[T]) begin(ctx context.Context, db redis.Cmdable, stay time.Duration, tags []string) Pending[Load[T]] {
+	names, keys, err := c.tagKeys(tags)
+	if err == nil && len(names) > maxTags {
+		err = fmt.Errorf("%w: %d of at most %d", ErrTag, len(names), maxTags)
+	}
+	if err != nil {
+		return refused[Load[T]](err)
+	}
+	load := Load[T]{c: c, names: names, keys: keys}
+	taken := load.take(ctx, db, stay)
+	return Pending[Load[T]]{func() (_ Load[T], err error) {
+		load.held, err = taken.Value()
 		return load, err
-	}
-	if len(load.names) > maxTags {
-		return load, fmt.Errorf("%w: %d of at most %d", ErrTag, len(load.names), maxTags)
-	}
-	load.held, err = load.take(ctx, stay)
-	return load, err
+	}}
 }
 
 // take returns what the tags hold now, and has them stay.
-func (l Load[T]) take(ctx context.Context, stay time.Duration) ([]string, error) {
+func (l Load[T]) take(ctx context.Context, db redis.Cmdable, stay time.Duration) Pending[[]string] {
 	fresh := randomIDs(len(l.keys), 2*idSize)
 	held := make([]string, len(l.keys))
-	err := l.c.eachGroup(ctx, l.c.tags.take, l.keys, func(group []int) script.ArgValues {
+	err := l.c.eachGroup(ctx, db, l.c.tags.take, l.keys, func(group []int) script.ArgValues {
 		return script.ArgValues{"ttl": stay.Milliseconds(), "fresh": pick(fresh, group)}
 	}, func(group []int, r *script.Result) error {
 		part, err := r.Strings()
@@ -152,71 +158,89 @@ func (l Load[T]) take(ctx context.Context, stay time.Duration) ([]string, error)
 		}
 		return err
 	})
-	return held, err
+	return Pending[[]string]{func() ([]string, error) { return held, err() }}
 }
 
-// eachGroup runs a program on the tags of each slot, all at once.
-func (c *Cache[T]) eachGroup(ctx context.Context, r *script.Runner, keys []string, args func(group []int) script.ArgValues, result func(group []int, r *script.Result) error) error {
-	groups := c.groups(keys)
-	switch {
-	case len(keys) == 0:
-		return nil
-	case len(groups) == 1:
-		return failed(result(groups[0], r.Do(ctx, script.KeyNames{"tags": pick(keys, groups[0])}, args(groups[0]))))
+// eachGroup runs a program on the tags of each slot, all at once or in a pipeline if db is one, and returns what looks at the results and is the error.
+func (c *Cache[T]) eachGroup(ctx context.Context, db redis.Cmdable, r *script.Runner, keys []string, args func(group []int) script.ArgValues, result func(group []int, r *script.Result) error) func() error {
+	if len(keys) == 0 {
+		return func() error { return nil }
 	}
-	pipe := c.client.Pipeline()
+	groups := c.groups(keys)
+	own := redis.Pipeliner(nil)
+	if _, queued := db.(redis.Pipeliner); !queued && len(groups) > 1 {
+		own = c.client.Pipeline()
+		db = own
+	}
 	results := make([]*script.Result, len(groups))
 	for g, group := range groups {
-		results[g] = r.Queue(ctx, pipe, script.KeyNames{"tags": pick(keys, group)}, args(group))
+		results[g] = run(ctx, db, r, script.KeyNames{"tags": pick(keys, group)}, args(group))
 	}
-	_, _ = pipe.Exec(ctx) // the results have the errors
-	var err error
-	for g, group := range groups {
-		err = errors.Join(err, failed(result(group, results[g])))
+	if own != nil {
+		_, _ = own.Exec(ctx) // the results have the errors
 	}
-	return err
+	return func() (err error) {
+		for g, group := range groups {
+			err = errors.Join(err, failed(result(group, results[g])))
+		}
+		return err
+	}
 }
 
 // Set stores a loaded value for some time, at most 30 days, unless one of its tags has changed since the load began: that is ErrOutdated. If a tag
 // changes at the same time, the value may be stored, and does not count.
 func (l Load[T]) Set(ctx context.Context, key string, value T, ttl time.Duration) error {
-	_, err := told(l.c, "set", func() Pending[bool] {
-		px, data, err := l.check(key, value, ttl)
-		if err != nil {
-			return refused[bool](err)
-		}
-		held, err := l.take(ctx, px+tagStays)
-		if err == nil && !slices.Equal(held, l.held) {
-			err = ErrOutdated
-		}
-		if err != nil {
-			return refused[bool](err)
-		}
-		return l.store(ctx, key, data, px)
-	})
+	_, err := told(l.c, "set", func() Pending[bool] { return l.set(ctx, l.c.client, key, value, ttl) })
 	return err
+}
+
+// SetLoaded is Load.Set. It looks at the tags at once, and adds nothing if one has changed.
+func (q Queue[T]) SetLoaded(ctx context.Context, load Load[T], key string, value T, ttl time.Duration) Pending[bool] {
+	return load.set(ctx, q.pipe, key, value, ttl)
+}
+
+func (l Load[T]) set(ctx context.Context, db redis.Cmdable, key string, value T, ttl time.Duration) Pending[bool] {
+	stay, data, err := l.c.check(key, value, ttl)
+	if err != nil {
+		return refused[bool](err)
+	}
+	held, err := l.take(ctx, l.c.client, stay+tagStays).Value()
+	if err == nil && !slices.Equal(held, l.held) {
+		err = ErrOutdated
+	}
+	if err != nil {
+		return refused[bool](err)
+	}
+	return l.store(ctx, db, key, data, stay)
 }
 
 // SetTagged stores a value for some time, at most 30 days, as long as none of its tags is purged from the begin of this call on. A value that takes
 // a while to make is stored by Begin and Load.Set, so that it is not outdated from the beginning.
 func (c *Cache[T]) SetTagged(ctx context.Context, key string, value T, ttl time.Duration, tags ...string) error {
-	_, err := told(c, "set", func() Pending[bool] {
-		l := Load[T]{c: c}
-		px, data, err := l.check(key, value, ttl)
-		if err == nil {
-			l, err = c.begin(ctx, px+tagStays, tags)
-		}
-		if err != nil {
-			return refused[bool](err)
-		}
-		return l.store(ctx, key, data, px)
-	})
+	_, err := told(c, "set", func() Pending[bool] { return c.setTagged(ctx, c.client, key, value, ttl, tags) })
 	return err
 }
 
+// SetTagged is Cache.SetTagged. It asks for the tags at once; if one of them changes before the pipeline is executed, the value does not count.
+func (q Queue[T]) SetTagged(ctx context.Context, key string, value T, ttl time.Duration, tags ...string) Pending[bool] {
+	return q.c.setTagged(ctx, q.pipe, key, value, ttl, tags)
+}
+
+func (c *Cache[T]) setTagged(ctx context.Context, db redis.Cmdable, key string, value T, ttl time.Duration, tags []string) Pending[bool] {
+	stay, data, err := c.check(key, value, ttl)
+	if err != nil {
+		return refused[bool](err)
+	}
+	load, err := c.begin(ctx, c.client, stay+tagStays, tags).Value()
+	if err != nil {
+		return refused[bool](err)
+	}
+	return load.store(ctx, db, key, data, stay)
+}
+
 // check is what is going to be stored, and for how long.
-func (l Load[T]) check(key string, value T, ttl time.Duration) (stay time.Duration, data []byte, err error) {
-	if _, err = l.c.key(key); err != nil {
+func (c *Cache[T]) check(key string, value T, ttl time.Duration) (stay time.Duration, data []byte, err error) {
+	if _, err = c.key(key); err != nil {
 		return 0, nil, err
 	}
 	px, err := until(ttl)
@@ -227,12 +251,12 @@ func (l Load[T]) check(key string, value T, ttl time.Duration) (stay time.Durati
 	if px == 0 || stay > maxTagged {
 		stay = maxTagged
 	}
-	data, err = l.c.encode(value)
+	data, err = c.encode(value)
 	return stay, data, err
 }
 
 // store stores what the codec made of a value with the ids of the load.
-func (l Load[T]) store(ctx context.Context, key string, data []byte, stay time.Duration) Pending[bool] {
+func (l Load[T]) store(ctx context.Context, db redis.Cmdable, key string, data []byte, stay time.Duration) Pending[bool] {
 	size := binary.MaxVarintLen16 + len(data)
 	for _, name := range l.names {
 		size += binary.MaxVarintLen16 + len(name) + 2*idSize
@@ -242,7 +266,7 @@ func (l Load[T]) store(ctx context.Context, key string, data []byte, stay time.D
 		body = append(binary.AppendUvarint(body, uint64(len(name))), name...)
 		body = append(body, l.held[i]...)
 	}
-	cmd := l.c.client.Set(ctx, l.c.o.Prefix+key, seal(tagged, append(body, data...)), stay)
+	cmd := db.Set(ctx, l.c.o.Prefix+key, seal(tagged, append(body, data...)), stay)
 	return Pending[bool]{func() (bool, error) { return cmd.Err() == nil, failed(cmd.Err()) }}
 }
 
@@ -287,18 +311,28 @@ func (c *Cache[T]) purgeTags(ctx context.Context, pipe redis.Pipeliner, tags []s
 // ExpireTags makes all values that have one of the tags stale: Get returns them with ErrStale. Loads that have begun store nothing. Once it has
 // returned, nobody gets one of them without being told. Each tag is expired at once; if there is an error, some may be.
 func (c *Cache[T]) ExpireTags(ctx context.Context, tags ...string) error {
-	_, err := told(c, "expire tags", func() Pending[bool] {
-		_, keys, err := c.tagKeys(tags)
-		if err != nil {
-			return refused[bool](err)
-		}
-		fresh := randomIDs(len(keys), idSize)
-		err = c.eachGroup(ctx, c.tags.expire, keys, func(group []int) script.ArgValues {
-			return script.ArgValues{"fresh": pick(fresh, group)}
-		}, func(_ []int, r *script.Result) error { return r.Err() })
-		return refused[bool](err)
-	})
+	_, err := told(c, "expire tags", func() Pending[bool] { return c.expireTags(ctx, c.client, tags) })
 	return err
+}
+
+// ExpireTags is Cache.ExpireTags, to expire in a transaction with a write say.
+func (q Queue[T]) ExpireTags(ctx context.Context, tags ...string) Pending[bool] {
+	return q.c.expireTags(ctx, q.pipe, tags)
+}
+
+func (c *Cache[T]) expireTags(ctx context.Context, db redis.Cmdable, tags []string) Pending[bool] {
+	_, keys, err := c.tagKeys(tags)
+	if err != nil {
+		return refused[bool](err)
+	}
+	fresh := randomIDs(len(keys), idSize)
+	expired := c.eachGroup(ctx, db, c.tags.expire, keys, func(group []int) script.ArgValues {
+		return script.ArgValues{"fresh": pick(fresh, group)}
+	}, func(_ []int, r *script.Result) error { return r.Err() })
+	return Pending[bool]{func() (bool, error) {
+		err := expired()
+		return err == nil, err
+	}}
 }
 
 // labelled is a stored value that has tags.

@@ -498,6 +498,75 @@ func TestTagsArePurgedInATransaction(t *testing.T) {
 	})
 }
 
+func TestTaggedValuesJoinATransaction(t *testing.T) {
+	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
+		ctx := t.Context()
+		c := open[string](t, db, cache.Options{Prefix: "{p}"})
+		if err := c.SetTagged(ctx, "old", "v", time.Hour, "old"); err != nil {
+			t.Fatal(err)
+		}
+		before, err := c.Begin(ctx, "old")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var loading cache.Pending[cache.Load[string]]
+		var results []cache.Pending[bool]
+		_, err = db.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
+			q := c.In(pipe)
+			results = append(results,
+				q.SetTagged(ctx, "overtaken", "v", time.Hour, "old"), // the next call changes its tag
+				q.ExpireTags(ctx, "old", "nobody's"),
+				q.SetTagged(ctx, "new", "v", time.Hour, "new", "newer"),
+				q.SetLoaded(ctx, before, "loaded", "v", time.Hour), // likewise
+			)
+			loading = q.Begin(ctx, "new")
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, r := range results {
+			if ok, err := r.Value(); !ok || err != nil {
+				t.Errorf("call %d: %v, %v", i, ok, err)
+			}
+		}
+		for key, want := range map[string]error{"old": cache.ErrStale, "overtaken": cache.ErrStale, "loaded": cache.ErrStale, "new": nil} {
+			expect(t, c, key, "v", want)
+		}
+		load, err := loading.Value()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.PurgeTags(ctx, "new"); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, c, "new", "", cache.ErrMiss)
+
+		// What cannot be stored any more, or is no good, adds nothing.
+		pipe := db.TxPipeline()
+		q := c.In(pipe)
+		for name, of := range map[string]struct {
+			call cache.Pending[bool]
+			want error
+		}{
+			"a load that was overtaken": {q.SetLoaded(ctx, load, "k", "v", time.Hour), cache.ErrOutdated},
+			"no TTL":                    {q.SetTagged(ctx, "k", "v", 0, "tag"), cache.ErrTTL},
+			"an empty tag to set":       {q.SetTagged(ctx, "k", "v", time.Hour, ""), cache.ErrTag},
+			"an empty tag to expire":    {q.ExpireTags(ctx, ""), cache.ErrTag},
+		} {
+			if ok, err := of.call.Value(); ok || !errors.Is(err, of.want) {
+				t.Errorf("%s: %v, %v", name, ok, err)
+			}
+		}
+		if _, err := q.Begin(ctx, "").Value(); !errors.Is(err, cache.ErrTag) {
+			t.Errorf("an empty tag to begin with: %v", err)
+		}
+		if n := pipe.Len(); n != 0 {
+			t.Errorf("%d commands were added", n)
+		}
+	})
+}
+
 func TestAPausedServerFailsTagsUntilItIsBack(t *testing.T) {
 	server := testenv.Redis(t)
 	db := kittest.Open(t, server.URL())

@@ -127,6 +127,9 @@ func failed(err error) error {
 
 // told runs a call and tells Stats of it.
 func told[T, R any](c *Cache[T], method string, call func() Pending[R]) (R, error) {
+	if c.silent { // looking at the clock takes as long as a fifth of a hit in memory
+		return call().Value()
+	}
 	began := time.Now()
 	value, err := call().Value()
 	failure := err

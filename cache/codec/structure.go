@@ -26,7 +26,8 @@ type structPlan struct {
 
 	every    []field        // with those that were removed, by name
 	byName   map[string]int // where in fields
-	versions sync.Map       // of fingerprint to *version; no more than search tries
+	present  version        // that of the fingerprint
+	versions sync.Map       // the others: of fingerprint to *version; no more than search tries
 }
 
 type field struct {
@@ -69,6 +70,7 @@ func (a *planner) structure(p *plan, t reflect.Type) error {
 		s.byName[f.name] = i
 		s.fingerprint += f.hash
 	}
+	s.present = s.version(nil)
 	p.append, p.decode = s.append, s.decode
 	p.isZero = func(v reflect.Value) bool {
 		// What is not exported is not written, so it does not count.
@@ -292,6 +294,9 @@ func (s *structPlan) readVersion(d *decoder) (*version, error) {
 		return nil, err
 	}
 	d.rest = rest
+	if fingerprint == s.fingerprint {
+		return &s.present, nil
+	}
 	if known, ok := s.versions.Load(fingerprint); ok {
 		return known.(*version), nil
 	}
@@ -303,12 +308,9 @@ func (s *structPlan) readVersion(d *decoder) (*version, error) {
 	return of, nil
 }
 
-// search finds the version with a fingerprint: the present one, or one that differs from it in up to three fields,
-// each of which was added since or removed since. If two fit, none does.
+// search finds the version with a fingerprint: one that differs from the present one in up to three fields, each of which was added since or removed
+// since. If two fit, none does.
 func (s *structPlan) search(fingerprint uint32) *version {
-	if fingerprint == s.fingerprint {
-		return s.version(nil)
-	}
 	// What a change of each field does to the sum.
 	change := make([]uint32, len(s.every))
 	for i, f := range s.every {
@@ -340,11 +342,12 @@ func (s *structPlan) search(fingerprint uint32) *version {
 	if len(found) != 1 {
 		return nil
 	}
-	return s.version(found[0])
+	of := s.version(found[0])
+	return &of
 }
 
 // version is the fields with the changes.
-func (s *structPlan) version(changed []int) *version {
+func (s *structPlan) version(changed []int) version {
 	of := version{}
 	for i, f := range s.every {
 		present := f.index != nil
@@ -357,5 +360,5 @@ func (s *structPlan) version(changed []int) *version {
 		}
 		of = append(of, at)
 	}
-	return &of
+	return of
 }
