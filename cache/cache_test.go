@@ -171,7 +171,9 @@ func (unknownCommand) RedisError() {}
 
 func (o *old) DialHook(next redis.DialHook) redis.DialHook { return next }
 
-func (o *old) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook { return next }
+func (o *old) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
 
 func (o *old) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
