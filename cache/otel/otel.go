@@ -11,6 +11,16 @@
 //	redbud.cache.calls           calls of the engine
 //	redbud.cache.errors          calls of the engine that ended in an error
 //	redbud.cache.call.duration   how long calls of the engine took in seconds, a histogram
+//
+// Those of near caches, which Metrics.Near adds:
+//
+//	redbud.cache.near.hits          values that came from the process
+//	redbud.cache.near.misses        values for which the engine was asked
+//	redbud.cache.near.invalidated   values that were forgotten because they had changed, or might have
+//	redbud.cache.near.evicted       values that were forgotten because there were too many
+//	redbud.cache.near.entries       values that are kept
+//	redbud.cache.near.bytes         what these take as the engine stores them
+//	redbud.cache.near.feeds         near caches that serve values from the process now
 package otel
 
 import (
@@ -28,6 +38,7 @@ import (
 type Metrics struct {
 	hits, misses, bad, calls, errors metric.Int64Counter
 	took                             metric.Float64Histogram
+	nears                            *nears
 }
 
 // buckets are the upper bounds of the histogram in seconds, unless a view says otherwise.
@@ -53,7 +64,11 @@ func New(meter metric.Meter) (*Metrics, error) {
 	}
 	var err error
 	m.took, err = meter.Float64Histogram("redbud.cache.call.duration", metric.WithUnit("s"), metric.WithDescription("How long calls of the engine took."), metric.WithExplicitBucketBoundaries(buckets...))
-	if errs = errors.Join(errs, err); errs != nil {
+	errs = errors.Join(errs, err)
+	if m.nears, err = newNears(meter); err != nil {
+		errs = errors.Join(errs, err)
+	}
+	if errs != nil {
 		return nil, fmt.Errorf("instruments of caches: %w", errs)
 	}
 	return m, nil

@@ -136,3 +136,56 @@ func TestAMeterThatFailsIsTold(t *testing.T) {
 		t.Errorf("%v and %v", m, err)
 	}
 }
+
+func TestWhatNearCachesDoIsCounted(t *testing.T) {
+	ctx := t.Context()
+	reader := sdk.NewManualReader()
+	metrics, err := otel.New(sdk.NewMeterProvider(sdk.WithReader(reader)).Meter("test"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := cache.Open[int](ctx, "memory://", cache.Options{Prefix: "n:"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.Set(ctx, "k", 1, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	var stops []func()
+	for range 2 {
+		near, err := c.Near(ctx, cache.NearOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer near.Close()
+		stops = append(stops, metrics.Near("n", near.Stats))
+		for range 3 {
+			if _, err := near.Get(ctx, "k"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	collect := func() map[string]int64 {
+		read, err := numbers(ctx, reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return read
+	}
+	want := map[string]int64{
+		"redbud.cache.near.hits n": 4, "redbud.cache.near.misses n": 2, "redbud.cache.near.invalidated n": 0, "redbud.cache.near.evicted n": 0,
+		"redbud.cache.near.entries n": 2, "redbud.cache.near.bytes n": 2, "redbud.cache.near.feeds n": 2,
+	}
+	if got := collect(); !maps.Equal(got, want) {
+		t.Errorf("%v, not %v", got, want)
+	}
+	stops[0]()
+	if got := collect()["redbud.cache.near.feeds n"]; got != 1 {
+		t.Errorf("one of them has stopped: %d", got)
+	}
+	stops[1]()
+	if got := collect(); len(got) != 0 {
+		t.Errorf("none is left: %v", got)
+	}
+}

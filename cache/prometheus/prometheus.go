@@ -12,6 +12,16 @@
 //	redbud_cache_calls_total        calls of the engine
 //	redbud_cache_errors_total       calls of the engine that ended in an error
 //	redbud_cache_call_seconds       how long calls of the engine took, a histogram
+//
+// Those of near caches, which Metrics.Near adds:
+//
+//	redbud_cache_near_hits_total          values that came from the process
+//	redbud_cache_near_misses_total        values for which the engine was asked
+//	redbud_cache_near_invalidated_total   values that were forgotten because they had changed, or might have
+//	redbud_cache_near_evicted_total       values that were forgotten because there were too many
+//	redbud_cache_near_entries             values that are kept
+//	redbud_cache_near_bytes               what these take as the engine stores them
+//	redbud_cache_near_feeds               near caches that serve values from the process now
 package prometheus
 
 import (
@@ -30,6 +40,7 @@ type Options struct {
 type Metrics struct {
 	hits, misses, bad, calls, errors *prometheus.CounterVec
 	took                             *prometheus.HistogramVec
+	nears                            *nears
 }
 
 // New returns metrics that are registered nowhere yet.
@@ -52,11 +63,12 @@ func New(o Options) *Metrics {
 		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: o.Namespace, Subsystem: "cache", Name: "call_seconds", Help: "How long calls of the engine took.", Buckets: o.Buckets,
 		}, []string{"cache", "method"}),
+		nears: newNears(o.Namespace),
 	}
 }
 
 func (m *Metrics) collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.hits, m.misses, m.bad, m.calls, m.errors, m.took}
+	return []prometheus.Collector{m.hits, m.misses, m.bad, m.calls, m.errors, m.took, m.nears}
 }
 
 // Describe implements prometheus.Collector.

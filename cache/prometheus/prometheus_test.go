@@ -122,3 +122,61 @@ app_cache_misses_total{cache="b"} 0
 		}
 	})
 }
+
+func TestWhatNearCachesDoIsCounted(t *testing.T) {
+	ctx := t.Context()
+	metrics := prometheus.New(prometheus.Options{})
+	registry := client.NewPedanticRegistry()
+	registry.MustRegister(metrics)
+	c, err := cache.Open[int](ctx, "memory://", cache.Options{Prefix: "n:"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.Set(ctx, "k", 1, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	var stops []func()
+	for range 2 {
+		near, err := c.Near(ctx, cache.NearOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer near.Close()
+		stops = append(stops, metrics.Near("n", near.Stats))
+		for range 3 {
+			if _, err := near.Get(ctx, "k"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	collect := func(name string) string {
+		t.Helper()
+		families, err := registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, family := range families {
+			if family.GetName() == "redbud_cache_near_"+name {
+				return fmt.Sprint(family.GetMetric())
+			}
+		}
+		return ""
+	}
+	for name, want := range map[string]string{
+		"feeds":      `[label:{name:"cache" value:"n"} gauge:{value:2}]`,
+		"hits_total": `[label:{name:"cache" value:"n"} counter:{value:4`,
+	} {
+		if got := strings.Join(strings.Fields(collect(name)), " "); !strings.HasPrefix(got, want) {
+			t.Errorf("%s is %s, not %s", name, got, want)
+		}
+	}
+	stops[0]()
+	if got := strings.Join(strings.Fields(collect("feeds")), " "); !strings.Contains(got, "gauge:{value:1}") {
+		t.Errorf("one of them has stopped: %s", got)
+	}
+	stops[1]()
+	if got := collect("feeds"); got != "" {
+		t.Errorf("none is left: %s", got)
+	}
+}
