@@ -80,8 +80,8 @@ type turn struct {
 	left    bool // a goroutine still uses it
 }
 
-// keep is the size up to which a turn's buffers are kept for the next.
-const keep = 64 << 10
+// keep is the size up to which a turn's buffers are kept for the next, unless the garbage collector takes them first.
+const keep = 1 << 20
 
 func (l *lane) take() *turn {
 	if t, ok := l.turns.Get().(*turn); ok {

@@ -59,16 +59,20 @@ func (h QueuedHash[T]) Set(ctx context.Context, values map[string]T, ttl time.Du
 	if err != nil {
 		return refused[int](err)
 	}
-	pairs := make([]string, 0, 2*len(values))
+	var encoded batch
+	fields := make([]string, 0, len(values))
 	for field, value := range values {
-		data, err := h.c.encode(value)
-		if err != nil {
+		if err := h.c.add(&encoded, value); err != nil {
 			return refused[int](fmt.Errorf("%q: %w", field, err))
 		}
-		pairs = append(pairs, field, string(data))
+		fields = append(fields, field)
 	}
-	if len(pairs) == 0 {
+	if len(fields) == 0 {
 		return refused[int](nil)
+	}
+	pairs := make([]string, 0, 2*len(fields))
+	for i, data := range encoded.texts() {
+		pairs = append(pairs, fields[i], data)
 	}
 	return returned(run(ctx, h.db, h.c.setFields, script.KeyNames{"hash": full}, script.ArgValues{"ttl": px, "pairs": pairs}))
 }
@@ -112,7 +116,7 @@ func (h QueuedHash[T]) All(ctx context.Context) Pending[map[string]T] {
 		}
 		values := make(map[string]T, len(fields))
 		for field, data := range fields {
-			switch value, err := h.c.decode(h.key, []byte(data)); {
+			switch value, err := h.c.decode(h.key, bytesOf(data)); {
 			case err == nil:
 				values[field] = value
 			case !errors.Is(err, ErrMiss):

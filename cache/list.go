@@ -74,15 +74,13 @@ func (l QueuedList[T]) push(ctx context.Context, left bool, ttl time.Duration, v
 	if err != nil {
 		return refused[int](err)
 	}
-	words := make([]string, len(values))
-	for i, value := range values {
-		data, err := l.c.encode(value)
-		if err != nil {
+	var encoded batch
+	for _, value := range values {
+		if err := l.c.add(&encoded, value); err != nil {
 			return refused[int](err)
 		}
-		words[i] = string(data)
 	}
-	return returned(run(ctx, l.db, l.c.pushAll, script.KeyNames{"list": full}, script.ArgValues{"ttl": px, "left": left, "values": words}))
+	return returned(run(ctx, l.db, l.c.pushAll, script.KeyNames{"list": full}, script.ArgValues{"ttl": px, "left": left, "values": encoded.texts()}))
 }
 
 // PopFront takes up to n values from the beginning: none if there is no list. Those that were taken with a bad one come with its error.
@@ -132,7 +130,7 @@ func (l QueuedList[T]) values(n int, ask func(key string) *redis.StringSliceCmd)
 		var bad error
 		values := make([]T, 0, len(words))
 		for _, data := range words {
-			switch value, err := l.c.decode(l.key, []byte(data)); {
+			switch value, err := l.c.decode(l.key, bytesOf(data)); {
 			case err == nil:
 				values = append(values, value)
 			case !errors.Is(err, ErrMiss):

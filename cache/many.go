@@ -69,12 +69,13 @@ func (c *Cache[T]) gotMany(ctx context.Context, keys []string, values []any) ([]
 			misses++
 			continue
 		}
-		if k, body, err := unseal([]byte(data)); err == nil && k == tagged {
+		stored := bytesOf(data)
+		if k, body, err := unseal(stored); err == nil && k == tagged {
 			v, err := label(body)
 			labelled = append(labelled, at{i, v, err})
 			continue
 		}
-		if err := found[i].fill(c.decode(keys[i], []byte(data))); err != nil {
+		if err := found[i].fill(c.decode(keys[i], stored)); err != nil {
 			return nil, err
 		}
 	}
@@ -152,17 +153,17 @@ func (c *Cache[T]) setMany(ctx context.Context, db redis.Cmdable, values map[str
 	if err != nil {
 		return refused[struct{}](err)
 	}
-	keys, data := make([]string, 0, len(values)), make([][]byte, 0, len(values))
+	var encoded batch
+	keys := make([]string, 0, len(values))
 	for key, value := range values {
 		full, err := c.key(key)
 		if err != nil {
 			return refused[struct{}](err)
 		}
-		encoded, err := c.encode(value)
-		if err != nil {
+		if err := c.add(&encoded, value); err != nil {
 			return refused[struct{}](fmt.Errorf("%q: %w", key, err))
 		}
-		keys, data = append(keys, full), append(data, encoded)
+		keys = append(keys, full)
 	}
 	if len(keys) == 0 {
 		return refused[struct{}](nil)
@@ -173,7 +174,7 @@ func (c *Cache[T]) setMany(ctx context.Context, db redis.Cmdable, values map[str
 			return refused[struct{}](err)
 		}
 	}
-	groups := c.groups(keys)
+	data, groups := encoded.texts(), c.groups(keys)
 	errs := make([]func() error, len(groups))
 	for g, group := range groups {
 		errs[g] = c.setGroup(ctx, db, pick(keys, group), pick(data, group), px, msetex)
@@ -187,13 +188,9 @@ func (c *Cache[T]) setMany(ctx context.Context, db redis.Cmdable, values map[str
 }
 
 // setGroup stores values at once, px 0 for ever, and returns what is the error when it is done.
-func (c *Cache[T]) setGroup(ctx context.Context, db redis.Cmdable, keys []string, values [][]byte, px int64, msetex bool) func() error {
+func (c *Cache[T]) setGroup(ctx context.Context, db redis.Cmdable, keys, values []string, px int64, msetex bool) func() error {
 	if px > 0 && !msetex {
-		words := make([]string, len(values))
-		for i, v := range values {
-			words[i] = string(v)
-		}
-		args := script.ArgValues{"px": strconv.FormatInt(px, 10), "values": words}
+		args := script.ArgValues{"px": strconv.FormatInt(px, 10), "values": values}
 		return run(ctx, db, c.setAll, script.KeyNames{"keys": keys}, args).Err
 	}
 	pairs := make([]any, 0, 2*len(keys))

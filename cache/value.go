@@ -3,10 +3,13 @@
 package cache
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
+	"unsafe"
 
 	"github.com/redis/go-redis/v9"
 
@@ -76,19 +79,60 @@ func until(ttl time.Duration) (int64, error) {
 	return max(ttl.Milliseconds(), 1), nil
 }
 
+// append appends what is stored of a value.
+func (c *Cache[T]) append(dst []byte, value T) ([]byte, error) {
+	from := len(dst)
+	dst, err := c.o.Codec.Append(dst, value)
+	if err != nil {
+		return dst, fmt.Errorf("cache: encode: %w", err)
+	}
+	if n := len(dst) - from; n > c.o.MaxValue {
+		return dst, fmt.Errorf("%w: %d bytes of %d", ErrTooLarge, n, c.o.MaxValue)
+	}
+	if len(dst) > from && dst[from] == mark { // raw bytes of the user's
+		dst = append(dst[:from], seal(bare, dst[from:])...)
+	}
+	return dst, nil
+}
+
+// scratch is where values are encoded, whose size nobody knows before. What is large is left to the garbage collector.
+var scratch = sync.Pool{New: func() any { return new([]byte) }}
+
+const maxScratch = 64 << 10
+
 // encode is what is stored of a value.
 func (c *Cache[T]) encode(value T) ([]byte, error) {
-	data, err := c.o.Codec.Append(nil, value)
-	if err != nil {
-		return nil, fmt.Errorf("cache: encode: %w", err)
+	buf := scratch.Get().(*[]byte)
+	data, err := c.append((*buf)[:0], value)
+	if err != nil || cap(data) > maxScratch {
+		return data, err
 	}
-	if len(data) > c.o.MaxValue {
-		return nil, fmt.Errorf("%w: %d bytes of %d", ErrTooLarge, len(data), c.o.MaxValue)
+	*buf = data
+	defer scratch.Put(buf)
+	return bytes.Clone(data), nil
+}
+
+// batch is what is stored of some values, in one piece of memory.
+type batch struct {
+	data []byte
+	ends []int // of each
+}
+
+// add adds what is stored of a value.
+func (c *Cache[T]) add(b *batch, value T) (err error) {
+	b.data, err = c.append(b.data, value)
+	b.ends = append(b.ends, len(b.data))
+	return err
+}
+
+// texts are what was added.
+func (b *batch) texts() []string {
+	all, from := string(b.data), 0
+	texts := make([]string, len(b.ends))
+	for i, end := range b.ends {
+		texts[i], from = all[from:end], end
 	}
-	if len(data) > 0 && data[0] == mark { // raw bytes of the user's
-		data = seal(bare, data)
-	}
-	return data, nil
+	return texts
 }
 
 // decode is the value of what is stored at a key, without tags. A bad one is an error, or a miss by option.
@@ -107,6 +151,9 @@ func (c *Cache[T]) decode(key string, data []byte) (value T, err error) {
 	var none T
 	return none, c.bad(key, err)
 }
+
+// bytesOf is a text as bytes without a copy, for those who do not change them, such as codecs.
+func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
 // bad is the error of a value that does not decode.
 func (c *Cache[T]) bad(key string, err error) error {
