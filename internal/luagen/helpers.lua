@@ -393,8 +393,9 @@ end
 
 -- The i-th of the keys of a run behind those that have names.
 local function key_at(i, named)
-	if type(i) ~= "number" or i < 0 or i >= #KEYS - named then error($ErrKeyIndex, 0) end
-	return KEYS[named + i + 1]
+	local key = type(i) == "number" and i >= 0 and KEYS[named + i + 1]
+	if not key then error($ErrKeyIndex, 0) end -- # would look for the end of KEYS each time
+	return key
 end
 
 -- i between 0 and n.
@@ -406,8 +407,8 @@ end
 
 -- The elements from the n-th on, where the first is the first.
 local function words_from(list, n)
-	local part = {}
-	for i = n, #list do part[i - n + 1] = list[i] end
+	local part, before = {}, n - 1
+	for i = n, #list do part[i - before] = list[i] end
 	return part
 end
 
