@@ -197,24 +197,23 @@ func (f *Func[K, V]) await(ctx context.Context, key, seen string) (claim, error)
 	if err != nil || c.wait == 0 {
 		return c, err
 	}
-	sub := f.c.client.Subscribe(ctx, key+loadSuffix)
-	defer sub.Close()
-	if _, err := sub.Receive(ctx); err != nil { // the confirmation: no message is missed from here on
+	woken, leave, err := f.bells.wait(ctx, key+loadSuffix)
+	defer leave()
+	if err != nil {
 		return c, err
 	}
-	messages := sub.Channel()
 	for {
-		if c, err = one(); err != nil || c.wait == 0 {
-			return c, err
-		}
 		alarm := time.NewTimer(c.wait)
 		select {
 		case <-ctx.Done():
 			alarm.Stop()
 			return c, ctx.Err()
-		case <-messages:
+		case <-woken:
 			alarm.Stop()
 		case <-alarm.C:
+		}
+		if c, err = one(); err != nil || c.wait == 0 {
+			return c, err
 		}
 	}
 }

@@ -1,0 +1,172 @@
+package cache_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/redbud-go/redbud"
+	"github.com/redbud-go/redbud/cache"
+	"github.com/redbud-go/redbud/internal/kittest"
+	"github.com/redbud-go/redbud/internal/testenv"
+)
+
+// subscribing counts the subscriptions of a client.
+type subscribing struct {
+	redis.UniversalClient
+	n atomic.Int32
+}
+
+func (s *subscribing) Unwrap() redis.UniversalClient {
+	return s.UniversalClient.(*redbud.DB).Unwrap()
+}
+
+func (s *subscribing) Subscribe(ctx context.Context, channels ...string) *redis.PubSub {
+	s.n.Add(1)
+	return s.UniversalClient.Subscribe(ctx, channels...)
+}
+
+// loadsKeys is a LoadMany that returns the keys, when it may.
+func loadsKeys(began chan<- int, goOn <-chan struct{}) func(context.Context, []int) ([]cache.Found[int], error) {
+	return func(_ context.Context, keys []int) ([]cache.Found[int], error) {
+		began <- len(keys)
+		<-goOn
+		found := make([]cache.Found[int], len(keys))
+		for i, key := range keys {
+			found[i] = cache.Found[int]{Value: key, OK: true}
+		}
+		return found, nil
+	}
+}
+
+func TestOneSubscriptionHearsOfAllThatIsWaitedFor(t *testing.T) {
+	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
+		ctx := t.Context()
+		keys := make([]int, 50)
+		for i := range keys {
+			keys[i] = i
+		}
+		began, goOn := make(chan int, 1), make(chan struct{})
+		load := loadsKeys(began, goOn)
+		claims := make(claimed, 10*len(keys))
+		waiting := &subscribing{UniversalClient: db}
+		o := cache.Options{Prefix: "{f}:", Stats: make(claimed, 10*len(keys))} // one slot, so that there is one claim for all
+		loader := memoise(t, db, cache.FuncOptions[int, int]{Options: o, Fleet: true, Lease: time.Hour, LoadMany: load})
+		o.Stats = claims
+		waiter := memoise(t, waiting, cache.FuncOptions[int, int]{Options: o, Fleet: true, Lease: time.Hour, LoadMany: load})
+		var group sync.WaitGroup
+		get := func(f *cache.Func[int, int]) {
+			found, err := f.GetMany(ctx, keys...)
+			if err != nil || len(found) != len(keys) {
+				t.Errorf("%d values and %v", len(found), err)
+			}
+			for i, v := range found {
+				if v.Value != keys[i] || !v.OK {
+					t.Errorf("%d is %v", keys[i], v)
+				}
+			}
+		}
+		group.Go(func() { get(loader) })
+		<-began
+		group.Go(func() { get(waiter) })
+		for range 2*len(keys) + 1 { // one for all, each on its own, and each when it listens
+			<-claims
+		}
+		close(goOn)
+		group.Wait()
+		if n := waiting.n.Load(); n != 1 {
+			t.Errorf("%d subscriptions", n)
+		}
+		if len(began) != 0 {
+			t.Error("a second load")
+		}
+	})
+}
+
+// wires is a way to a server that loses answers.
+type wires struct {
+	mu   sync.Mutex // guards what follows
+	deaf bool       // connections on which somebody subscribes hear nothing
+	lost []byte     // the answer to the next command with this is lost, and its connection; nil: none is
+}
+
+// wired is a connection.
+type wired struct {
+	net.Conn
+	w         *wires
+	mute, end atomic.Bool
+}
+
+func (c *wired) Write(b []byte) (int, error) {
+	c.w.mu.Lock()
+	lower := bytes.ToLower(b)
+	if c.w.deaf && bytes.Contains(lower, []byte("subscribe")) {
+		c.mute.Store(true)
+	}
+	if c.w.lost != nil && bytes.Contains(lower, c.w.lost) {
+		c.w.lost = nil
+		c.end.Store(true)
+	}
+	c.w.mu.Unlock()
+	return c.Conn.Write(b)
+}
+
+func (c *wired) Read(b []byte) (int, error) {
+	for {
+		n, err := c.Conn.Read(b)
+		switch {
+		case err != nil:
+			return n, err
+		case c.end.Load():
+			_ = c.Close()
+			return 0, io.EOF
+		case !c.mute.Load():
+			return n, nil
+		}
+	}
+}
+
+// client is one of go-redis with its own defaults, which sends again what was not answered.
+func (w *wires) client(t *testing.T, server *redbud.DB) *redis.Client {
+	t.Helper()
+	client := redis.NewClient(&redis.Options{
+		Addr: server.Unwrap().(*redis.Client).Options().Addr,
+		Dialer: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+			return &wired{Conn: conn, w: w}, err
+		},
+	})
+	t.Cleanup(func() {
+		if err := client.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return client
+}
+
+// lose loses the answer to the next command with a word.
+func (w *wires) lose(word string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lost = []byte(word)
+}
+
+func TestASubscriptionThatIsNotAnsweredDelaysNobody(t *testing.T) {
+	db := kittest.Open(t, testenv.SharedRedis(t).URL())
+	w := &wires{deaf: true}
+	f := memoise(t, w.client(t, db), cache.FuncOptions[string, int]{Options: cache.Options{Prefix: "deaf:"}, Fleet: true,
+		Load: func(context.Context, string) (int, error) { return 1, nil }})
+	if err := db.Set(t.Context(), "deaf:{k}:load", "gone", 50*time.Millisecond).Err(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // it would be for ever
+	defer cancel()
+	returns(t, "after the lease", 1)(f.Get(ctx, "k"))
+}
