@@ -194,7 +194,7 @@ func (f *Func[K, V]) fly(ctx context.Context, fls []*flight[K, V]) {
 func (f *Func[K, V]) trip(ctx context.Context, fls []*flight[K, V]) (left []*flight[K, V]) {
 	loads := map[*flight[K, V]]bool{}
 	for _, group := range f.bySlot(fls) {
-		for i, c := range f.claimFlights(ctx, group) {
+		for i, c := range f.claimFlights(ctx, group, len(fls) == 1) {
 			fl := group[i]
 			switch {
 			case c.err != nil && !f.mayLoad(c.err):
@@ -249,13 +249,13 @@ type answer struct {
 	err error
 }
 
-// claimFlights claims flights of one slot. One alone waits while somebody else loads it.
-func (f *Func[K, V]) claimFlights(ctx context.Context, fls []*flight[K, V]) []answer {
+// claimFlights claims flights of one slot. One that is alone, in all slots, waits while somebody else loads it: of several it would hold up the others.
+func (f *Func[K, V]) claimFlights(ctx context.Context, fls []*flight[K, V], alone bool) []answer {
 	answers := make([]answer, len(fls))
 	if fls[0].down {
 		return answers
 	}
-	if len(fls) == 1 {
+	if alone {
 		answers[0].claim, answers[0].err = f.await(ctx, fls[0].at, fls[0].seen)
 		return answers
 	}

@@ -90,6 +90,31 @@ func TestOneSubscriptionHearsOfAllThatIsWaitedFor(t *testing.T) {
 	})
 }
 
+func TestWhatIsLoadedElsewhereHoldsUpNothingElse(t *testing.T) {
+	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
+		ctx := t.Context()
+		began, goOn := make(chan int, 1), make(chan struct{})
+		first := memoise(t, db, cache.FuncOptions[int, int]{Fleet: true, LoadMany: loadsKeys(began, goOn)})
+		both := memoise(t, db, cache.FuncOptions[int, int]{Fleet: true, LoadMany: loadsKeys(began, goOn)})
+		var group sync.WaitGroup
+		group.Go(func() { returns(t, "elsewhere", 3)(first.Get(ctx, 3)) })
+		<-began
+		group.Go(func() {
+			if found, err := both.GetMany(ctx, 1, 2, 3, 4, 5); err != nil || len(found) != 5 || found[2].Value != 3 || found[4].Value != 5 {
+				t.Errorf("%v and %v", found, err)
+			}
+		})
+		if n := <-began; n != 4 { // while 3 is loaded elsewhere
+			t.Errorf("%d are loaded", n)
+		}
+		close(goOn)
+		group.Wait()
+		if len(began) != 0 {
+			t.Error("3 is loaded again")
+		}
+	})
+}
+
 // wires is a way to a server that loses answers.
 type wires struct {
 	mu   sync.Mutex // guards what follows
