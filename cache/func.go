@@ -63,8 +63,8 @@ type Func[K, V any] struct {
 	named     map[string]error // sentinels by their names
 	sentinels []string         // the names, in order
 
-	claimAll, settleAll, renewLoad, purge *script.Runner
-	bells                                 bells // of loads elsewhere
+	claimAll, settleAll, renewAll, purge *script.Runner
+	bells                                bells // of loads elsewhere
 
 	mu         sync.Mutex // guards what follows, and the fields of flights that say so
 	flights    map[string]*flight[K, V]
@@ -98,7 +98,7 @@ func NewFunc[K, V any](client redis.UniversalClient, o FuncOptions[K, V]) (*Func
 	f := &Func[K, V]{
 		c: c, o: o, named: maps.Clone(o.Sentinels), flights: map[string]*flight[K, V]{},
 		bells:    bells{client: client, waiting: map[string]map[chan struct{}]bool{}},
-		claimAll: claimAll.On(client), settleAll: settleAll.On(client), renewLoad: renewLoad.On(client), purge: purge.On(client),
+		claimAll: claimAll.On(client), settleAll: settleAll.On(client), renewAll: renewAll.On(client), purge: purge.On(client),
 	}
 	if f.named == nil {
 		f.named = map[string]error{}

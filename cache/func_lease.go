@@ -11,6 +11,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -44,7 +45,7 @@ var claimAll = func() *script.Program {
 			b.Do(load.Set(token, script.TTL(lease)))
 			out.Append("load")
 			out.Append(token)
-		}).ElseIf(alone, func() {
+		}).ElseIf(alone.And(holder.Ne(token)), func() { // its own is there if the answer was lost and a client of go-redis has asked again
 			out.Append("wait")
 			out.Append(script.Max(load.TTL(), 1).Text())
 		}).Else(func() {
@@ -89,13 +90,20 @@ var settleAll = func() *script.Program {
 	return b.MustCompile()
 }()
 
-// renewLoad tells whether the load may still be kept, and keeps its token.
-var renewLoad = func() *script.Program {
+// renewAll keeps the tokens of loads, and returns "1" for those that may still be kept, else "0".
+var renewAll = func() *script.Program {
 	b := script.New("cache renew")
-	load, token, lease := b.Var("load"), b.Arg("token", script.String), b.Arg("lease", script.Int)
-	mine := b.Local("mine", load.Get().Or("").Eq(token))
-	b.If(mine, func() { b.Do(load.Expire(lease)) })
-	b.Return(mine)
+	loads := b.Keys("loads")
+	lease := b.Arg("lease", script.Int)
+	out := b.LocalOf("out", script.ListOf(script.String), []string{})
+	b.Each(b.Arg("tokens", script.ListOf(script.String)), func(i, token *script.Local) {
+		load := loads.At(i).Var()
+		b.If(load.Get().Or("").Ne(token), func() { out.Append("0") }).Else(func() {
+			b.Do(load.Expire(lease))
+			out.Append("1")
+		})
+	})
+	b.Return(out)
 	return b.MustCompile()
 }()
 
@@ -224,6 +232,8 @@ var errPurged = errors.New("cache: purged during its load")
 // keep renews the tokens of loads until ctx ends. If that of a single one will not be kept and somebody may have joined it since, its load ends
 // with errPurged. An engine that does not answer ends nothing: the load is worth something to who waits for it.
 func (f *Func[K, V]) keep(ctx context.Context, fls []*flight[K, V], lost context.CancelCauseFunc) {
+	mine := slices.DeleteFunc(slices.Clone(fls), func(fl *flight[K, V]) bool { return fl.token == "" })
+	slots := f.bySlot(mine)
 	tick := time.NewTicker(f.o.Lease / 3)
 	defer tick.Stop()
 	for {
@@ -232,14 +242,28 @@ func (f *Func[K, V]) keep(ctx context.Context, fls []*flight[K, V], lost context
 			return
 		case <-tick.C:
 		}
-		for _, fl := range fls {
-			if fl.token == "" {
-				continue
-			}
-			mine, err := f.renewLoad.Do(ctx, script.KeyNames{"load": fl.at + loadSuffix}, script.ArgValues{"token": fl.token, "lease": f.o.Lease.Milliseconds()}).Bool()
-			if err == nil && !mine && len(fls) == 1 && f.forget(fl) {
-				lost(errPurged)
-			}
+		if len(mine) > 0 && !f.renew(ctx, slots) && len(fls) == 1 && f.forget(fls[0]) {
+			lost(errPurged)
 		}
 	}
+}
+
+// renew renews the tokens of loads, at once however many there are, and tells whether none is known to be lost.
+func (f *Func[K, V]) renew(ctx context.Context, slots [][]*flight[K, V]) bool {
+	pipe := f.c.client.Pipeline()
+	results := make([]*script.Result, len(slots))
+	for s, fls := range slots {
+		loads, tokens := make([]string, len(fls)), make([]string, len(fls))
+		for i, fl := range fls {
+			loads[i], tokens[i] = fl.at+loadSuffix, fl.token
+		}
+		results[s] = f.renewAll.Queue(ctx, pipe, script.KeyNames{"loads": loads}, script.ArgValues{"lease": f.o.Lease.Milliseconds(), "tokens": tokens})
+	}
+	_, _ = pipe.Exec(ctx) // the results have the errors
+	all := true
+	for _, r := range results {
+		texts, err := r.Strings()
+		all = all && (err != nil || !slices.Contains(texts, "0"))
+	}
+	return all
 }

@@ -3,8 +3,10 @@ package cache_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -194,4 +196,82 @@ func TestASubscriptionThatIsNotAnsweredDelaysNobody(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // it would be for ever
 	defer cancel()
 	returns(t, "after the lease", 1)(f.Get(ctx, "k"))
+}
+
+func TestAClaimWhoseAnswerIsLostIsMadeAgain(t *testing.T) {
+	db := kittest.Open(t, testenv.SharedRedis(t).URL())
+	w := &wires{}
+	f := memoise(t, w.client(t, db), cache.FuncOptions[string, int]{Options: cache.Options{Prefix: "lost:"}, Fleet: true, Lease: time.Hour,
+		Load: func(context.Context, string) (int, error) { return 1, nil }})
+	returns(t, "while all is well", 1)(f.Get(t.Context(), "first")) // the engine has the programs
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // it would wait for its own lease
+	defer cancel()
+	w.lose("evalsha")
+	returns(t, "when an answer is lost", 1)(f.Get(ctx, "k"))
+}
+
+// rounds counts round trips of programs.
+type rounds struct {
+	single atomic.Int32
+	piped  chan struct{} // a pipeline was answered
+}
+
+func (*rounds) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (r *rounds) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if strings.Contains(strings.ToLower(cmd.Name()), "eval") {
+			r.single.Add(1)
+		}
+		return next(ctx, cmd)
+	}
+}
+
+func (r *rounds) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		err := next(ctx, cmds)
+		select {
+		case r.piped <- struct{}{}:
+		default:
+		}
+		return err
+	}
+}
+
+func TestTheTokensOfManyLoadsAreRenewedAtOnce(t *testing.T) {
+	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
+		ctx := t.Context()
+		r := &rounds{piped: make(chan struct{})}
+		db.AddHook(r)
+		began, goOn := make(chan int, 2), make(chan struct{})
+		f := memoise(t, db, cache.FuncOptions[int, int]{Lease: 900 * time.Millisecond, LoadMany: loadsKeys(began, goOn)})
+		keys := make([]int, 30)
+		for i := range keys {
+			keys[i] = i
+		}
+		var group sync.WaitGroup
+		group.Go(func() {
+			if found, err := f.GetMany(ctx, keys...); len(found) != len(keys) || err != nil {
+				t.Errorf("%d values and %v", len(found), err)
+			}
+		})
+		<-began
+		before := r.single.Load()
+		for range 4 { // for more than a lease
+			<-r.piped
+		}
+		for _, key := range keys {
+			if n, err := db.Exists(ctx, fmt.Sprintf("f:{%d}:load", key)).Result(); n != 1 || err != nil {
+				t.Errorf("the token of %d: %d and %v", key, n, err)
+			}
+		}
+		if n := r.single.Load() - before; n != 0 {
+			t.Errorf("%d programs alone", n)
+		}
+		close(goOn)
+		group.Wait()
+		if len(began) != 0 {
+			t.Error("a second load")
+		}
+	})
 }
