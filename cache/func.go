@@ -68,7 +68,8 @@ type Func[K, V any] struct {
 
 	mu         sync.Mutex // guards what follows, and the fields of flights that say so
 	flights    map[string]*flight[K, V]
-	refreshing int // how many loads nobody waits for are running
+	groups     map[*group]bool // of all flights that have not landed
+	refreshing int             // how many loads nobody waits for are running
 	closed     bool
 	running    sync.WaitGroup // of flights
 }
@@ -96,7 +97,7 @@ func NewFunc[K, V any](client redis.UniversalClient, o FuncOptions[K, V]) (*Func
 		o.Rand = rand.Float64
 	}
 	f := &Func[K, V]{
-		c: c, o: o, named: maps.Clone(o.Sentinels), flights: map[string]*flight[K, V]{},
+		c: c, o: o, named: maps.Clone(o.Sentinels), flights: map[string]*flight[K, V]{}, groups: map[*group]bool{},
 		bells:    bells{client: client, waiting: map[string]map[chan struct{}]bool{}},
 		claimAll: claimAll.On(client), settleAll: settleAll.On(client), renewAll: renewAll.On(client), purge: purge.On(client),
 	}

@@ -97,8 +97,14 @@ func (f *Func[K, V]) launch(ctx context.Context, fls []*flight[K, V], landed fun
 	for _, fl := range fls {
 		fl.group, fl.done = g, make(chan struct{})
 	}
+	f.groups[g] = true
 	f.running.Go(func() {
 		defer landed()
+		defer func() {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			delete(f.groups, g)
+		}()
 		f.fly(g.ctx, fls)
 	})
 }
@@ -141,12 +147,12 @@ func (f *Func[K, V]) end(fl *flight[K, V]) {
 	}
 }
 
-// endAll ends the contexts of all flights that can still be joined.
+// endAll ends the contexts of all flights, those too that nobody can join any more.
 func (f *Func[K, V]) endAll() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, fl := range f.flights {
-		fl.group.end()
+	for g := range f.groups {
+		g.end()
 	}
 }
 

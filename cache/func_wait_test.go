@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -272,6 +273,39 @@ func TestTheTokensOfManyLoadsAreRenewedAtOnce(t *testing.T) {
 		group.Wait()
 		if len(began) != 0 {
 			t.Error("a second load")
+		}
+	})
+}
+
+func TestCloseEndsALoadThatWasPurged(t *testing.T) {
+	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
+		began := make(chan struct{}, 2)
+		f, err := cache.NewFunc(db, cache.FuncOptions[string, int]{Options: cache.Options{Prefix: "f:"}, TTL: time.Hour, Load: func(ctx context.Context, _ string) (int, error) {
+			began <- struct{}{}
+			<-ctx.Done()
+			return 0, ctx.Err()
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var errs []error
+		var group sync.WaitGroup
+		group.Go(func() {
+			_, err := f.Get(t.Context(), "k")
+			errs = append(errs, err)
+		})
+		<-began
+		if _, err := f.Purge(t.Context(), "k"); err != nil {
+			t.Fatal(err)
+		}
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := f.Close(ended); err != context.Canceled {
+			t.Errorf("Close: %v", err)
+		}
+		group.Wait() // the load is over, or this is for ever
+		if !slices.Equal(errs, []error{context.Canceled}) {
+			t.Errorf("Get: %v", errs)
 		}
 	})
 }
