@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,28 +35,41 @@ with its prefix; --codec says how its values are stored.`,
 	c.PersistentFlags().StringVar(&o.prefix, "prefix", "", "what the keys of the cache begin with")
 	get := &cobra.Command{
 		Use: "get URL KEY", Short: "Print the value at a key as JSON", Args: cobra.ExactArgs(2), ValidArgsFunction: completeURL,
-		Long: "Prints the value at a key as a line of JSON. The exit code is 1 if there is none.",
+		Long: "Prints the value at a key as a line of JSON, one of raw:// as it is. The exit code is 1 if there is none.",
 		RunE: func(c *cobra.Command, args []string) error {
-			return withCache(c.Context(), &o, args[0], func(ctx context.Context, c *cache.Cache[any]) error { return getCached(ctx, s, c, args[1]) })
+			values, err := codec.Open(o.codec)
+			if err != nil {
+				return err
+			}
+			if strings.HasPrefix(values.String(), "raw") { // no any could hold them
+				return withCache(c.Context(), &o, values, args[0], func(ctx context.Context, c *cache.Cache[[]byte]) error {
+					return getCached(ctx, c, args[1], func(b []byte) error { _, err := s.out.Write(b); return err })
+				})
+			}
+			return withCache(c.Context(), &o, values, args[0], func(ctx context.Context, c *cache.Cache[any]) error {
+				lines := json.NewEncoder(s.out)
+				lines.SetEscapeHTML(false)
+				return getCached(ctx, c, args[1], lines.Encode)
+			})
 		},
 	}
 	get.Flags().StringVar(&o.codec, "codec", "msgpack://", "how values are stored: json://, msgpack+zstd://, …")
 	stats := &cobra.Command{
 		Use: "stats URL", Short: "Count the values and what they take", Args: cobra.ExactArgs(1), ValidArgsFunction: completeURL,
 		RunE: func(c *cobra.Command, args []string) error {
-			return withCache(c.Context(), &o, args[0], func(ctx context.Context, c *cache.Cache[any]) error { return showUsage(ctx, s, c) })
+			return withCache(c.Context(), &o, nil, args[0], func(ctx context.Context, c *cache.Cache[any]) error { return showUsage(ctx, s, c) })
 		},
 	}
 	clear := &cobra.Command{
 		Use: "clear URL", Short: "Delete all values of the cache, and nothing else", Args: cobra.ExactArgs(1), ValidArgsFunction: completeURL,
 		RunE: func(c *cobra.Command, args []string) error {
-			return withCache(c.Context(), &o, args[0], func(ctx context.Context, c *cache.Cache[any]) error { return clearCache(ctx, s, c) })
+			return withCache(c.Context(), &o, nil, args[0], func(ctx context.Context, c *cache.Cache[any]) error { return clearCache(ctx, s, c) })
 		},
 	}
 	tag := &cobra.Command{
 		Use: "tag URL TAG...", Short: "Purge all values with one of the tags", Args: cobra.MinimumNArgs(2), ValidArgsFunction: completeURL,
 		RunE: func(c *cobra.Command, args []string) error {
-			return withCache(c.Context(), &o, args[0], func(ctx context.Context, c *cache.Cache[any]) error {
+			return withCache(c.Context(), &o, nil, args[0], func(ctx context.Context, c *cache.Cache[any]) error {
 				if o.soft {
 					return c.ExpireTags(ctx, args[1:]...)
 				}
@@ -69,14 +83,8 @@ with its prefix; --codec says how its values are stored.`,
 }
 
 // withCache opens a cache for one command.
-func withCache(ctx context.Context, o *cacheOptions, url string, do func(context.Context, *cache.Cache[any]) error) (err error) {
-	options := cache.Options{Prefix: o.prefix}
-	if o.codec != "" {
-		if options.Codec, err = codec.Open(o.codec); err != nil {
-			return err
-		}
-	}
-	c, err := cache.Open[any](ctx, url, options)
+func withCache[T any](ctx context.Context, o *cacheOptions, values codec.Codec, url string, do func(context.Context, *cache.Cache[T]) error) (err error) {
+	c, err := cache.Open[T](ctx, url, cache.Options{Prefix: o.prefix, Codec: values})
 	if err != nil {
 		return err
 	}
@@ -84,12 +92,12 @@ func withCache(ctx context.Context, o *cacheOptions, url string, do func(context
 	return do(ctx, c)
 }
 
-func getCached(ctx context.Context, s streams, c *cache.Cache[any], key string) error {
+func getCached[T any](ctx context.Context, c *cache.Cache[T], key string, show func(T) error) error {
 	value, err := c.Get(ctx, key)
 	if err != nil && !errors.Is(err, cache.ErrStale) {
 		return err
 	}
-	if err := json.NewEncoder(s.out).Encode(value); err != nil {
+	if err := show(value); err != nil {
 		return fmt.Errorf("print the value: %w", err)
 	}
 	return nil

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/redbud-go/redbud/cache"
+	"github.com/redbud-go/redbud/cache/codec"
 )
 
 func TestCacheShowsAndDeletesItsOwn(t *testing.T) {
@@ -15,7 +17,7 @@ func TestCacheShowsAndDeletesItsOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ann := map[string]any{"name": "Ann", "age": int64(30)}
+	ann := map[string]any{"name": "Ann <3", "age": int64(30)}
 	if err := c.SetMany(t.Context(), map[string]map[string]any{"ann": ann, "bob": {}}, time.Hour); err != nil {
 		t.Fatal(err)
 	}
@@ -25,19 +27,28 @@ func TestCacheShowsAndDeletesItsOwn(t *testing.T) {
 	if err := c.Close(); err != nil {
 		t.Fatal(err)
 	}
+	bytes, err := cache.Open[[]byte](t.Context(), url, cache.Options{Prefix: "b:", Codec: codec.Raw()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(bytes.Set(t.Context(), "k", []byte("\x00<\xff"), time.Hour), bytes.Close()); err != nil {
+		t.Fatal(err)
+	}
 	for _, step := range []struct {
 		args      string
 		code      int
 		out, fail string
 	}{
-		{"get --prefix u: URL ann", 0, `{"age":30,"name":"Ann"}` + "\n", ""},
+		{"get --prefix u: URL ann", 0, `{"age":30,"name":"Ann <3"}` + "\n", ""},
 		{"get --prefix u: URL nobody", 1, "", "miss"},
 		{"get --prefix u: --codec json:// URL ann", 1, "", "cannot be decoded"},
 		{"get --prefix u: --codec nosuch:// URL ann", 1, "", "nosuch"},
+		{"get --prefix b: --codec raw:// URL k", 0, "\x00<\xff", ""},
+		{"get --prefix b: --codec noop:// URL l", 1, "", "miss"},
 		{"get URL", 1, "", "accepts 2 arg"},
-		{"get --prefix u: URL eve", 0, `{"age":30,"name":"Ann"}` + "\n", ""},
+		{"get --prefix u: URL eve", 0, `{"age":30,"name":"Ann <3"}` + "\n", ""},
 		{"tag --prefix u: --soft URL berlin", 0, "", ""},
-		{"get --prefix u: URL eve", 0, `{"age":30,"name":"Ann"}` + "\n", ""},
+		{"get --prefix u: URL eve", 0, `{"age":30,"name":"Ann <3"}` + "\n", ""},
 		{"tag --prefix u: URL berlin paris", 0, "", ""},
 		{"get --prefix u: URL eve", 1, "", "miss"},
 		{"tag --prefix u: URL", 1, "", "requires at least 2 arg"},
