@@ -17,7 +17,7 @@ import (
 // NearOptions of a Near.
 type NearOptions struct {
 	Entries    int           // values that are kept at most; default 10,000
-	Bytes      int           // what these take at most as the engine stores them, default 64 MiB; one of more than a sixteenth of it is not kept
+	Bytes      int           // what these take at most as the engine stores them, with their keys, default 64 MiB; one of more than a sixteenth of it is not kept
 	MaxAge     time.Duration // how long a value is kept before the engine is asked again; default a minute
 	MaxSilence time.Duration // how long values are served after the last sign of life of the feed, at least 10ms; default 5s
 }
@@ -160,7 +160,7 @@ func (n *Near[T]) reserve(key string) *nearEntry[T] {
 	return e
 }
 
-// keep puts a loaded value, stored in size bytes, to its place, unless it has changed since it was reserved. Without ok it gives the place back.
+// keep puts a loaded value, stored in size bytes with its key, to its place, unless it has changed since it was reserved. Without ok it gives the place back.
 func (n *Near[T]) keep(key string, place *nearEntry[T], value T, size int, until int64, ok bool) {
 	s := n.shard(key)
 	s.mu.Lock()
@@ -255,7 +255,7 @@ func (n *Near[T]) load(ctx context.Context, key string, place *nearEntry[T]) (va
 	if value, err = n.c.got(ctx, key, get); err != nil {
 		return value, err
 	}
-	size = len(get.Val())
+	size = len(key) + len(get.Val())
 	until, keep = n.term(get.Val(), ttl, asked)
 	return value, nil
 }
@@ -326,7 +326,7 @@ func (n *Near[T]) loadMany(ctx context.Context, keys []string) (found []Found[T]
 				data, value = values[i].(string), found[i].Value
 				until, keep = n.term(data, ttls[i], asked)
 			}
-			n.keep(keys[i], place, value, len(data), until, keep)
+			n.keep(keys[i], place, value, len(keys[i])+len(data), until, keep)
 		}
 	}()
 	_, _ = pipe.Exec(ctx) // the commands have the errors
@@ -365,7 +365,7 @@ type NearStats struct {
 	Invalidated  uint64 // values that were forgotten because they had changed, or might have
 	Evicted      uint64 // values that were forgotten because there were too many
 	Entries      int    // values that are kept now
-	Bytes        int    // what these take as the engine stores them
+	Bytes        int    // what these take as the engine stores them, with their keys
 	Feed         bool   // whether values are served from the process now
 }
 

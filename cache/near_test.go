@@ -502,6 +502,22 @@ func TestNearIsBounded(t *testing.T) {
 			if s := n.Stats(); s.Evicted == 0 || s.Entries == 0 || s.Bytes == 0 {
 				t.Errorf("%+v: %+v", most, s)
 			}
+			long := strings.Repeat("k", 500)
+			if err := c.Set(ctx, long, "", time.Hour); err != nil {
+				t.Fatal(err)
+			}
+			for what, get := range map[string]func() error{
+				"Get":     func() error { _, err := n.Get(ctx, long); return err },
+				"GetMany": func() error { _, err := n.GetMany(ctx, long); return err },
+			} {
+				await(t, what+" of a long key counts its bytes", func() bool { // once the changes from before have been told
+					n.flush()
+					if err := get(); err != nil {
+						t.Fatal(what, err)
+					}
+					return n.Stats().Bytes >= len(long)
+				})
+			}
 			n.flush()
 			if s := n.Stats(); s.Entries != 0 || s.Bytes != 0 {
 				t.Errorf("%+v: %+v", most, s)
@@ -575,17 +591,15 @@ func TestWhatIsNotKeptNear(t *testing.T) {
 }
 
 func TestNearWithoutAFeed(t *testing.T) {
-	ring := redis.NewRing(&redis.RingOptions{})
-	defer ring.Close()
-	c, err := New[string](ring, Options{})
+	gone := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1"})
+	defer gone.Close()
+	c, err := New[string](struct{ redis.UniversalClient }{gone}, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.Near(t.Context(), NearOptions{}); !errors.Is(err, ErrOptions) {
-		t.Errorf("on a ring: %v", err)
+		t.Errorf("on a client of another type: %v", err)
 	}
-	gone := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1"})
-	defer gone.Close()
 	if c, err = New[string](gone, Options{}); err != nil {
 		t.Fatal(err)
 	}
