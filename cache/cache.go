@@ -85,6 +85,9 @@ func New[T any](client redis.UniversalClient, o Options) (*Cache[T], error) {
 	if client == nil {
 		return nil, fmt.Errorf("%w: no client", ErrOptions)
 	}
+	if _, ok := behind(client).(*redis.Ring); ok { // which has one server answer for keys of all
+		return nil, fmt.Errorf("%w: a Ring cannot take several keys at once, nor look for all: use a cluster", ErrOptions)
+	}
 	if o.MaxValue < 0 || o.MaxValue > maxValue {
 		return nil, fmt.Errorf("%w: values of up to %d bytes", ErrOptions, o.MaxValue)
 	}

@@ -499,6 +499,14 @@ func TestADummyKeepsNothing(t *testing.T) {
 	}
 }
 
+func TestARingIsRefused(t *testing.T) {
+	ring := redis.NewRing(&redis.RingOptions{Addrs: map[string]string{"a": "a:1", "b": "b:1"}})
+	defer ring.Close()
+	if _, err := cache.New[int](ring, cache.Options{}); !errors.Is(err, cache.ErrOptions) {
+		t.Errorf("a Ring: %v", err)
+	}
+}
+
 func TestUsageLooksAtItsOwn(t *testing.T) {
 	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
 		ctx := t.Context()

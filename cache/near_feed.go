@@ -130,12 +130,8 @@ func (l *line) close() {
 
 // masters are the options of a client for each master, by address.
 func (f *feed) masters(ctx context.Context) (map[string]*redis.Options, error) {
-	client := f.client
-	if w, ok := client.(interface{ Unwrap() redis.UniversalClient }); ok {
-		client = w.Unwrap()
-	}
 	all := map[string]*redis.Options{}
-	switch c := client.(type) {
+	switch c := behind(f.client).(type) {
 	case *redis.Client:
 		all[c.Options().Addr] = c.Options()
 	case *redis.ClusterClient:
@@ -150,7 +146,7 @@ func (f *feed) masters(ctx context.Context) (map[string]*redis.Options, error) {
 			return nil, err
 		}
 	default:
-		return nil, fmt.Errorf("%w: a near cache needs a *redis.Client or a *redis.ClusterClient, not a %T", ErrOptions, client)
+		return nil, fmt.Errorf("%w: a near cache needs a *redis.Client or a *redis.ClusterClient, not a %T", ErrOptions, c)
 	}
 	return all, nil
 }

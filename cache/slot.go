@@ -9,12 +9,17 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
+// behind is the client of go-redis in one that wraps it, such as a redbud.DB.
+func behind(client redis.UniversalClient) redis.UniversalClient {
+	if w, ok := client.(interface{ Unwrap() redis.UniversalClient }); ok {
+		return w.Unwrap()
+	}
+	return client
+}
+
 // clusterOf is the cluster behind a client; nil: there is none.
 func clusterOf(client redis.UniversalClient) *redis.ClusterClient {
-	if w, ok := client.(interface{ Unwrap() redis.UniversalClient }); ok {
-		client = w.Unwrap()
-	}
-	cluster, _ := client.(*redis.ClusterClient)
+	cluster, _ := behind(client).(*redis.ClusterClient)
 	return cluster
 }
 
