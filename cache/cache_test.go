@@ -497,6 +497,13 @@ func TestADummyKeepsNothing(t *testing.T) {
 	if existed, err := c.Delete(t.Context(), "a"); existed || err != nil {
 		t.Errorf("Delete: %v and %v", existed, err)
 	}
+	load, err := c.Begin(t.Context(), "tag")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(load.Set(t.Context(), "a", 1, time.Hour), c.SetTagged(t.Context(), "a", 1, time.Hour, "tag")); err != nil {
+		t.Errorf("with tags: %v", err)
+	}
 }
 
 func TestARingIsRefused(t *testing.T) {

@@ -205,7 +205,7 @@ func (l Load[T]) set(ctx context.Context, db redis.Cmdable, key string, value T,
 		return refused[bool](err)
 	}
 	held, err := l.take(ctx, l.c.client, stay+tagStays).Value()
-	if err == nil && !slices.Equal(held, l.held) {
+	if err == nil && !slices.Equal(held, l.held) && !l.c.forgets {
 		err = ErrOutdated
 	}
 	if err != nil {
