@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math"
 	"slices"
@@ -512,6 +513,55 @@ func TestARingIsRefused(t *testing.T) {
 	if _, err := cache.New[int](ring, cache.Options{}); !errors.Is(err, cache.ErrOptions) {
 		t.Errorf("a Ring: %v", err)
 	}
+}
+
+// midway is a connection that is lost while a pipeline is answered, whose first key is gone.
+type midway struct{}
+
+func (midway) DialHook(next redis.DialHook) redis.DialHook          { return next }
+func (midway) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
+
+func (midway) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(_ context.Context, cmds []redis.Cmder) error {
+		for i, cmd := range cmds {
+			if cmd.SetErr(redis.Nil); i > 0 {
+				cmd.SetErr(io.ErrUnexpectedEOF)
+			}
+		}
+		return redis.Nil
+	}
+}
+
+func TestUsageOfAnEngineThatFailsIsAnError(t *testing.T) {
+	db := kittest.Open(t, "memory://")
+	c := open[string](t, db, cache.Options{Prefix: "u:"})
+	if err := c.Set(t.Context(), "a", "value", time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	db.AddHook(midway{})
+	if u, err := c.Usage(t.Context()); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("%+v and %v", u, err)
+	}
+}
+
+func TestProgressIsToldWhileTheKeysOfOthersComeBy(t *testing.T) {
+	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
+		ctx := t.Context()
+		others := map[string]string{}
+		for i := range 3000 {
+			others[fmt.Sprint(i)] = "value"
+		}
+		if err := open[string](t, db, cache.Options{Prefix: "other:"}).SetMany(ctx, others, time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		c := open[string](t, db, cache.Options{Prefix: "none:"})
+		usages, clears := 0, 0
+		u, usageErr := c.Usage(ctx, func(cache.Usage) { usages++ })
+		n, clearErr := c.Clear(ctx, func(int) { clears++ })
+		if u != (cache.Usage{}) || usageErr != nil || n != 0 || clearErr != nil || usages < 2 || clears < 2 {
+			t.Errorf("%+v, %v, told %d times; %d, %v, told %d times", u, usageErr, usages, n, clearErr, clears)
+		}
+	})
 }
 
 func TestUsageLooksAtItsOwn(t *testing.T) {

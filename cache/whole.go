@@ -4,6 +4,7 @@ package cache
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -59,9 +60,13 @@ func (c *Cache[T]) Usage(ctx context.Context, progress ...func(Usage)) (Usage, e
 			for i, key := range keys {
 				sizes[i], ttls[i] = pipe.MemoryUsage(ctx, key), pipe.PTTL(ctx, key)
 			}
-			_, err := pipe.Exec(ctx)
-			if err == redis.Nil { // some are gone
-				err = nil
+			cmds, _ := pipe.Exec(ctx) // the commands have the errors
+			var err error
+			for _, cmd := range cmds {
+				if failure := cmd.Err(); failure != nil && !errors.Is(failure, redis.Nil) { // nil: it is gone
+					err = failure
+					break
+				}
 			}
 			return func() {
 				for i, key := range keys {
@@ -97,14 +102,12 @@ func (c *Cache[T]) each(ctx context.Context, visit func(ctx context.Context, nod
 			if err != nil {
 				return err
 			}
-			if len(keys) > 0 {
-				done, err := visit(ctx, node, keys)
-				mu.Lock()
-				done()
-				mu.Unlock()
-				if err != nil {
-					return err
-				}
+			done, err := visit(ctx, node, keys) // no keys too, so that progress is told while only those of others come by
+			mu.Lock()
+			done()
+			mu.Unlock()
+			if err != nil {
+				return err
 			}
 			if cursor = next; cursor == 0 {
 				return nil
