@@ -19,6 +19,7 @@ type flight[K, V any] struct {
 	seen  string // the head of what is there and not wanted
 	spare bool   // what is there may still be returned if the load fails
 	down  bool   // the engine does not answer
+	idle  bool   // nobody waited when it began: if somebody else loads, there is nothing to wait for
 	token string // under which it is loaded; "": the load is not kept
 
 	waiting int  // who wants it; guarded by Func.mu
@@ -71,7 +72,7 @@ func (f *Func[K, V]) refresh(ctx context.Context, wanted ...*flight[K, V]) {
 	var begin []*flight[K, V]
 	for _, w := range wanted {
 		if f.flights[w.at] == nil {
-			w.waiting = 1 // the cache itself
+			w.waiting, w.idle = 1, true // the cache itself waits
 			f.flights[w.at] = w
 			begin = append(begin, w)
 		}
@@ -167,6 +168,19 @@ func (f *Func[K, V]) forget(fl *flight[K, V]) bool {
 	return true
 }
 
+// abandon ends an idle flight that somebody else loads, unless somebody has joined it since: then it is idle no more.
+func (f *Func[K, V]) abandon(fl *flight[K, V]) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !fl.idle || fl.waiting > 1 {
+		fl.idle = false
+		return false
+	}
+	f.end(fl)
+	close(fl.done)
+	return true
+}
+
 // land ends a flight with its result.
 func (f *Func[K, V]) land(fl *flight[K, V], value V, err error) {
 	if err != nil {
@@ -195,7 +209,7 @@ func (f *Func[K, V]) fly(ctx context.Context, fls []*flight[K, V]) {
 	each.Wait()
 }
 
-// trip claims flights, loads those that nobody else loads, and lands them. Left are those of several that somebody else loads, those that were
+// trip claims flights, loads those that nobody else loads, and lands them. Left are those of several that somebody else loads and anybody wants, those that were
 // purged meanwhile although somebody may have joined since, and those that found something new which is not fresh either.
 func (f *Func[K, V]) trip(ctx context.Context, fls []*flight[K, V]) (left []*flight[K, V]) {
 	loads := map[*flight[K, V]]bool{}
@@ -208,6 +222,7 @@ func (f *Func[K, V]) trip(ctx context.Context, fls []*flight[K, V]) (left []*fli
 			case c.err != nil || c.token != "" || fl.down:
 				fl.token = c.token
 				loads[fl] = true
+			case c.data == nil && f.abandon(fl):
 			case c.data == nil:
 				left = append(left, fl)
 			default:
@@ -261,7 +276,7 @@ func (f *Func[K, V]) claimFlights(ctx context.Context, fls []*flight[K, V], alon
 	if fls[0].down {
 		return answers
 	}
-	if alone {
+	if alone && !fls[0].idle {
 		answers[0].claim, answers[0].err = f.await(ctx, fls[0].at, fls[0].seen)
 		return answers
 	}

@@ -118,6 +118,32 @@ func TestWhatIsLoadedElsewhereHoldsUpNothingElse(t *testing.T) {
 	})
 }
 
+func TestWhatIsLoadedElsewhereTakesNoPlaceOfOtherLoads(t *testing.T) {
+	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
+		ctx := t.Context()
+		now := newClock()
+		var loads atomic.Int32
+		f := memoise(t, db, cache.FuncOptions[int, int]{Fleet: true, TTL: time.Second, Stale: time.Hour, Refreshes: 1, Now: now.now, Load: func(_ context.Context, key int) (int, error) {
+			loads.Add(1)
+			return key, nil
+		}})
+		for _, key := range []int{1, 2} {
+			returns(t, "the first time", key)(f.Get(ctx, key))
+		}
+		now.move(2 * time.Second)
+		if err := db.Set(ctx, "f:{1}:load", "somebody", time.Hour).Err(); err != nil {
+			t.Fatal(err)
+		}
+		returns(t, "what is loaded elsewhere", 1)(f.Get(ctx, 1))
+		cache.AwaitLanded(f) // though it is not loaded
+		returns(t, "what is not", 2)(f.Get(ctx, 2))
+		cache.AwaitLanded(f)
+		if n := loads.Load(); n != 3 {
+			t.Errorf("%d loads", n)
+		}
+	})
+}
+
 // wires is a way to a server that loses answers.
 type wires struct {
 	mu   sync.Mutex // guards what follows
