@@ -24,11 +24,25 @@ type flight[K, V any] struct {
 
 	waiting int  // who wants it; guarded by Func.mu
 	ended   bool // nobody does, or it is done; guarded by Func.mu
+	joined  bool // somebody came after the first; guarded by Func.mu
 	group   *group
 
-	done  chan struct{} // closed when there are
-	value V
-	err   error
+	asks   int  // how often the engine was asked for what it may land with; guarded by Func.mu
+	asking bool // and has not answered, or with just that; guarded by Func.mu
+	late   int  // how many came since; guarded by Func.mu
+
+	done     chan struct{} // closed when there are
+	value    V
+	err      error
+	answered int           // after which question it has landed with those late, who go on; 0: nobody does
+	next     *flight[K, V] // where; nil: nowhere any more
+}
+
+// passenger is who wants a flight. What the engine was asked for before somebody came may have been purged since, and before that one asked: who is
+// late for a question does not land with its answer.
+type passenger[K, V any] struct {
+	fl   *flight[K, V]
+	late int // for which question; 0: for none
 }
 
 // group are flights that began together, and share a context that ends with the last of them.
@@ -39,7 +53,7 @@ type group struct {
 }
 
 // board joins the flights of keys that are on their way, and begins those of the others.
-func (f *Func[K, V]) board(ctx context.Context, wanted ...*flight[K, V]) ([]*flight[K, V], error) {
+func (f *Func[K, V]) board(ctx context.Context, wanted ...*flight[K, V]) ([]passenger[K, V], error) {
 	if len(wanted) == 0 {
 		return nil, nil
 	}
@@ -49,17 +63,23 @@ func (f *Func[K, V]) board(ctx context.Context, wanted ...*flight[K, V]) ([]*fli
 		return nil, ErrClosed
 	}
 	var begin []*flight[K, V]
+	all := make([]passenger[K, V], len(wanted))
 	for i, w := range wanted {
+		all[i].fl = w
 		if there := f.flights[w.at]; there != nil {
-			wanted[i] = there
+			all[i].fl, there.joined = there, true
+			if there.asking {
+				there.late++
+				all[i].late = there.asks
+			}
 		} else {
 			f.flights[w.at] = w
 			begin = append(begin, w)
 		}
-		wanted[i].waiting++
+		all[i].fl.waiting++
 	}
 	f.launch(ctx, begin, func() {})
-	return wanted, nil
+	return all, nil
 }
 
 // refresh begins flights that nobody waits for, unless they are on their way, or too many are.
@@ -111,28 +131,61 @@ func (f *Func[K, V]) launch(ctx context.Context, fls []*flight[K, V], landed fun
 }
 
 // wait waits for a flight until ctx ends. Who leaves last ends it.
-func (f *Func[K, V]) wait(ctx context.Context, fl *flight[K, V]) (none V, _ error) {
-	select {
-	case <-fl.done:
-		return fl.value, fl.err
-	default:
-	}
-	select {
-	case <-fl.done:
-		return fl.value, fl.err
-	case <-ctx.Done():
-		f.leave(fl)
-		return none, ctx.Err()
+func (f *Func[K, V]) wait(ctx context.Context, p passenger[K, V]) (none V, _ error) {
+	for {
+		select {
+		case <-p.fl.done:
+		default:
+			select {
+			case <-p.fl.done:
+			case <-ctx.Done():
+				f.leave(p)
+				return none, ctx.Err()
+			}
+		}
+		switch {
+		case !p.goesOn():
+			return p.fl.value, p.fl.err
+		case p.fl.next == nil:
+			return none, ErrClosed
+		}
+		p = passenger[K, V]{fl: p.fl.next}
 	}
 }
 
+// goesOn is whether what the flight has landed with is none of the passenger's.
+func (p passenger[K, V]) goesOn() bool { return p.late != 0 && p.late == p.fl.answered }
+
 // leave is wait's end for one who does not wait any more.
-func (f *Func[K, V]) leave(fl *flight[K, V]) {
+func (f *Func[K, V]) leave(p passenger[K, V]) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	fl := p.fl
+	switch {
+	case p.goesOn() && fl.next != nil: // it has landed just now
+		fl = fl.next
+	case fl.asking && p.late == fl.asks:
+		fl.late--
+	}
 	if fl.waiting--; fl.waiting == 0 {
 		f.end(fl)
 	}
+}
+
+// ask notes that the engine is asked for what flights may land with.
+func (f *Func[K, V]) ask(fls ...*flight[K, V]) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, fl := range fls {
+		fl.asks, fl.asking, fl.late = fl.asks+1, true, 0
+	}
+}
+
+// flyOn notes that the answer is nothing to land with: nobody is late.
+func (f *Func[K, V]) flyOn(fl *flight[K, V]) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	fl.asking, fl.late = false, 0
 }
 
 // end takes a flight off the list, and ends its context if it was the last of its group. f.mu is held.
@@ -181,7 +234,17 @@ func (f *Func[K, V]) abandon(fl *flight[K, V]) bool {
 	return true
 }
 
-// land ends a flight with its result.
+// again lets nobody join a flight any more, and tells whether somebody may have done so since it was asked for: then it is loaded again.
+func (f *Func[K, V]) again(fl *flight[K, V]) bool {
+	forgotten := f.forget(fl)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	joined := fl.joined
+	fl.joined = false
+	return forgotten || joined
+}
+
+// land ends a flight with its result. Those who are late go on, all with the same flight.
 func (f *Func[K, V]) land(fl *flight[K, V], value V, err error) {
 	if err != nil {
 		value = *new(V)
@@ -190,6 +253,16 @@ func (f *Func[K, V]) land(fl *flight[K, V], value V, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.end(fl)
+	if fl.asking && fl.late > 0 {
+		fl.answered = fl.asks
+		if !f.closed {
+			fl.next = &flight[K, V]{key: fl.key, at: fl.at, waiting: fl.late}
+			if f.flights[fl.at] == nil {
+				f.flights[fl.at] = fl.next
+			}
+			f.launch(fl.group.ctx, []*flight[K, V]{fl.next}, func() {})
+		}
+	}
 	close(fl.done)
 }
 
@@ -216,6 +289,15 @@ func (f *Func[K, V]) trip(ctx context.Context, fls []*flight[K, V]) (left []*fli
 	for _, group := range f.bySlot(fls) {
 		for i, c := range f.claimFlights(ctx, group, len(fls) == 1) {
 			fl := group[i]
+			if c.data != nil {
+				e, a, _, err := f.look(fl.at, c.data)
+				if err != nil || a >= early {
+					f.land(fl, e.value, errors.Join(err, e.err))
+					continue
+				}
+				fl.seen, fl.spare = headOf(c.data), a == stale || a == old
+			}
+			f.flyOn(fl)
 			switch {
 			case c.err != nil && !f.mayLoad(c.err):
 				f.land(fl, *new(V), c.err)
@@ -223,15 +305,7 @@ func (f *Func[K, V]) trip(ctx context.Context, fls []*flight[K, V]) (left []*fli
 				fl.token = c.token
 				loads[fl] = true
 			case c.data == nil && f.abandon(fl):
-			case c.data == nil:
-				left = append(left, fl)
 			default:
-				e, a, _, err := f.look(fl.at, c.data)
-				if err != nil || a >= early {
-					f.land(fl, e.value, errors.Join(err, e.err))
-					continue
-				}
-				fl.seen, fl.spare = headOf(c.data), a == stale || a == old
 				left = append(left, fl)
 			}
 		}
@@ -277,13 +351,14 @@ func (f *Func[K, V]) claimFlights(ctx context.Context, fls []*flight[K, V], alon
 		return answers
 	}
 	if alone && !fls[0].idle {
-		answers[0].claim, answers[0].err = f.await(ctx, fls[0].at, fls[0].seen)
+		answers[0].claim, answers[0].err = f.await(ctx, fls[0])
 		return answers
 	}
 	keys, seen := make([]string, len(fls)), make([]string, len(fls))
 	for i, fl := range fls {
 		keys[i], seen[i] = fl.at, fl.seen
 	}
+	f.ask(fls...)
 	all, err := f.claims(ctx, keys, seen)
 	for i := range answers {
 		answers[i].err = err
@@ -314,13 +389,18 @@ func (f *Func[K, V]) settleFlights(ctx context.Context, fls []*flight[K, V], out
 	if len(asked) == 0 {
 		return left
 	}
+	f.ask(asked...)
 	counted, err := f.settle(context.WithoutCancel(ctx), keys, loads)
 	for i, fl := range asked {
 		o := outcomes[fl]
+		if err != nil {
+			f.flyOn(fl)
+		}
 		switch {
 		case err != nil && !f.mayLoad(err) && o.err == nil:
 			f.land(fl, o.value, err)
-		case err == nil && !counted[i] && o.ttl != release && f.forget(fl):
+		case err == nil && !counted[i] && o.ttl != release && f.again(fl):
+			f.flyOn(fl)
 			left = append(left, fl)
 		default:
 			f.land(fl, o.value, o.err)

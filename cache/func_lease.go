@@ -193,11 +193,15 @@ func (f *Func[K, V]) settle(ctx context.Context, keys []string, loads []landing)
 }
 
 // await claims a key until there is a value or the caller has to load it. With each message and at the end of each lease it tries again.
-func (f *Func[K, V]) await(ctx context.Context, key, seen string) (claim, error) {
+func (f *Func[K, V]) await(ctx context.Context, fl *flight[K, V]) (claim, error) {
 	one := func() (claim, error) {
-		all, err := f.claims(ctx, []string{key}, []string{seen})
+		f.ask(fl)
+		all, err := f.claims(ctx, []string{fl.at}, []string{fl.seen})
 		if err != nil {
 			return claim{}, err
+		}
+		if all[0].data == nil {
+			f.flyOn(fl)
 		}
 		return all[0], nil
 	}
@@ -205,7 +209,7 @@ func (f *Func[K, V]) await(ctx context.Context, key, seen string) (claim, error)
 	if err != nil || c.wait == 0 {
 		return c, err
 	}
-	woken, leave, err := f.bells.wait(ctx, key+loadSuffix)
+	woken, leave, err := f.bells.wait(ctx, fl.at+loadSuffix)
 	defer leave()
 	if err != nil {
 		return c, err

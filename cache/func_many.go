@@ -56,11 +56,12 @@ func (f *Func[K, V]) GetMany(ctx context.Context, keys ...K) ([]Found[V], error)
 		}
 	}
 	f.refresh(ctx, ripe...)
-	if wanted, err = f.board(ctx, wanted...); err != nil {
+	boarded, err := f.board(ctx, wanted...)
+	if err != nil {
 		return nil, err
 	}
 	for n, i := range places {
-		value, err := f.wait(ctx, wanted[n])
+		value, err := f.wait(ctx, boarded[n])
 		switch {
 		case err == nil:
 			found[i] = Found[V]{Value: value, OK: true}

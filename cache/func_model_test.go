@@ -3,6 +3,7 @@ package cache_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -166,5 +167,118 @@ func TestAFuncDoesAsItsModelSays(t *testing.T) {
 				failing = rapid.SampledFrom([]error{nil, nil, failure, cache.ErrNotFound}).Draw(rt, "failing")
 			},
 		})
+	})
+}
+
+// pausing are Stats that stop after the first call of some methods until they are told to go on.
+type pausing map[string]*pause
+
+type pause struct {
+	once       sync.Once
+	came, goOn chan struct{}
+}
+
+func newPausing(methods ...string) pausing {
+	p := pausing{}
+	for _, m := range methods {
+		p[m] = &pause{came: make(chan struct{}), goOn: make(chan struct{})}
+	}
+	return p
+}
+
+func (pausing) Read(int, int, int) {}
+
+func (p pausing) Called(method string, _ time.Duration, _ error) {
+	if stop := p[method]; stop != nil {
+		stop.once.Do(func() {
+			close(stop.came)
+			<-stop.goOn
+		})
+	}
+}
+
+// Who joins a flight when the engine has just said what it lands with does not get that: it may have been purged in between, by another process.
+func TestWhoAsksAfterAPurgeGetsNothingThatJustLands(t *testing.T) {
+	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
+		for _, fleet := range []bool{false, true} {
+			for _, landing := range []string{"func settle", "func claim"} {
+				ctx := t.Context()
+				var source, loads atomic.Int64
+				source.Store(1)
+				stops := newPausing("func get", landing)
+				o := cache.FuncOptions[string, int64]{Options: cache.Options{Prefix: fmt.Sprint(fleet, landing)}, Fleet: fleet, Load: func(context.Context, string) (int64, error) {
+					loads.Add(1)
+					return source.Load(), nil
+				}}
+				other := memoise(t, db, o)
+				o.Stats = stops
+				f := memoise(t, db, o)
+				var group sync.WaitGroup
+				group.Go(func() { returns[int64](t, "who asked before", 1)(f.Get(ctx, "k")) })
+				<-stops["func get"].came
+				if landing == "func claim" { // has the value that another has loaded since
+					returns[int64](t, "another process", 1)(other.Get(ctx, "k"))
+				}
+				close(stops["func get"].goOn)
+				<-stops[landing].came
+				source.Store(2)
+				returns(t, "purge", true)(other.Purge(ctx, "k"))
+				for range 3 {
+					group.Go(func() { returns[int64](t, landing+": who asks after the purge", 2)(f.Get(ctx, "k")) })
+				}
+				leaving, leave := context.WithCancel(ctx)
+				group.Go(func() {
+					if _, err := f.Get(leaving, "k"); !errors.Is(err, context.Canceled) {
+						t.Errorf("who leaves: %v", err)
+					}
+				})
+				cache.AwaitWaiting(f, 5)
+				leave()
+				cache.AwaitLeft(f, 4)
+				close(stops[landing].goOn)
+				group.Wait()
+				if n := loads.Load(); n != 2 {
+					t.Errorf("%s: %d loads", landing, n)
+				}
+			}
+		}
+	})
+}
+
+// A second purge, in the process that loads, does not hide from it that somebody has asked after the first.
+func TestWhoAsksBetweenTwoPurgesGetsNothingOlder(t *testing.T) {
+	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
+		for _, fleet := range []bool{false, true} {
+			ctx := t.Context()
+			var source, loads atomic.Int64
+			source.Store(1)
+			began, goOn := make(chan struct{}), make(chan struct{})
+			o := cache.FuncOptions[string, int64]{Options: cache.Options{Prefix: fmt.Sprint(fleet)}, Fleet: fleet, Load: func(context.Context, string) (int64, error) {
+				value := source.Load()
+				if loads.Add(1) == 1 {
+					close(began)
+					<-goOn
+				}
+				return value, nil
+			}}
+			f, other := memoise(t, db, o), memoise(t, db, o)
+			var group sync.WaitGroup
+			group.Go(func() {
+				if got, err := f.Get(ctx, "k"); got != 1 && got != 2 || err != nil {
+					t.Errorf("who asked before has %d and %v", got, err)
+				}
+			})
+			<-began
+			source.Store(2)
+			returns(t, "purge by another process", false)(other.Purge(ctx, "k"))
+			group.Go(func() { returns[int64](t, "who asks between", 2)(f.Get(ctx, "k")) })
+			cache.AwaitWaiting(f, 2)
+			returns(t, "purge", false)(f.Purge(ctx, "k"))
+			close(goOn)
+			group.Wait()
+			if n := loads.Load(); n != 2 {
+				t.Errorf("%d loads", n)
+			}
+		}
 	})
 }
