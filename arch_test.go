@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"go/ast"
+	"go/build/constraint"
 	"go/parser"
 	"go/token"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -84,6 +86,51 @@ func TestImportsPointDownwards(t *testing.T) {
 	}
 }
 
+// TestWhatRunsWithoutTheRaceDetectorRuns fails for a test that make test leaves out both times: it is not compiled with the detector, and
+// its name is not among those that run without it.
+func TestWhatRunsWithoutTheRaceDetectorRuns(t *testing.T) {
+	recipe, err := os.ReadFile("Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(`(?m)^\tgo test -run '(.*)' \./\.\.\.$`).FindSubmatch(recipe)
+	if m == nil {
+		t.Fatal("the Makefile has no line that runs tests without the race detector")
+	}
+	chosen, found := regexp.MustCompile(string(m[1])), 0
+	for _, f := range sources(t) {
+		if !strings.HasSuffix(f.name, "_test.go") || !withoutRace(f.tree) {
+			continue
+		}
+		for _, d := range f.tree.Decls {
+			test, ok := d.(*ast.FuncDecl)
+			if !ok || test.Recv != nil || !strings.HasPrefix(test.Name.Name, "Test") || test.Name.Name == "TestMain" {
+				continue
+			}
+			found++
+			if !chosen.MatchString(test.Name.Name) {
+				t.Errorf("%s: nobody runs %s: its name does not match %s of the Makefile", f.name, test.Name.Name, chosen)
+			}
+		}
+	}
+	if found < 10 {
+		t.Errorf("only %d tests were found", found)
+	}
+}
+
+// withoutRace reports whether a file is left out when the race detector is in.
+func withoutRace(tree *ast.File) bool {
+	for _, group := range tree.Comments {
+		for _, c := range group.List {
+			if e, err := constraint.Parse(c.Text); err == nil && group.Pos() < tree.Package {
+				other := func(tag string) bool { return tag != "race" }
+				return !e.Eval(func(string) bool { return true }) && e.Eval(other)
+			}
+		}
+	}
+	return false
+}
+
 // source is a parsed file.
 type source struct {
 	name string // relative to the root, with slashes
@@ -107,7 +154,7 @@ func sources(t *testing.T) []source {
 				return filepath.SkipDir
 			}
 		case strings.HasSuffix(name, ".go"):
-			tree, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+			tree, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution|parser.ParseComments)
 			if errors.Is(err, fs.ErrNotExist) {
 				return nil
 			}

@@ -62,7 +62,7 @@ func TestInATransactionOfPostgreSQL(t *testing.T) {
 	Run(t, Options{Name: "memory sql", Open: openIn(t, "postgres", url, "pgx", url)})
 }
 
-func TestInATransactionOfMariaDB(t *testing.T) {
+func TestInATransactionOfMySQL(t *testing.T) {
 	url := testenv.SharedMariaDB(t).Fresh(t)
 	Run(t, Options{Name: "memory sql sqlite", Open: openIn(t, "mysql", url, "mysql", dsnOfMariaDB(t, url))})
 }
