@@ -1,30 +1,19 @@
+//go:build !race
+
+// As with PostgreSQL.
+
 package enginetest
 
 import (
 	"database/sql"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
-
-	driver "github.com/go-sql-driver/mysql"
 
 	"github.com/redbud-go/redbud/engine/mysql"
 	"github.com/redbud-go/redbud/internal/engine"
 	"github.com/redbud-go/redbud/internal/testenv"
 )
-
-// dsnOfMariaDB is a URL as the driver takes it.
-func dsnOfMariaDB(t *testing.T, rawURL string) string {
-	u, err := url.Parse(rawURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := driver.NewConfig()
-	c.Net, c.Addr, c.DBName, c.User = "tcp", u.Host, strings.TrimPrefix(u.Path, "/"), u.User.Username()
-	c.Passwd, _ = u.User.Password()
-	return c.FormatDSN()
-}
 
 // openMariaDB returns how the MariaDB engine is opened on one database, of which all tables are emptied each time: to make them would
 // take longer than a session does. Its clock stands.

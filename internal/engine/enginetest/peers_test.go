@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	driver "github.com/go-sql-driver/mysql"
 	zsqlite "zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
 
@@ -84,6 +85,18 @@ func querySQLite(path, statement string) (first int64, err error) {
 		return nil
 	}})
 	return first, errors.Join(err, c.Close())
+}
+
+// dsnOfMariaDB is a URL as the driver takes it.
+func dsnOfMariaDB(t *testing.T, rawURL string) string {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := driver.NewConfig()
+	c.Net, c.Addr, c.DBName, c.User = "tcp", u.Host, strings.TrimPrefix(u.Path, "/"), u.User.Username()
+	c.Passwd, _ = u.User.Password()
+	return c.FormatDSN()
 }
 
 func querySQL(driver, url, statement string) (first int64, err error) {
