@@ -18,15 +18,15 @@ import (
 // memory is the URL of an engine that is one process's alone.
 const memory = "memory://"
 
-// engines are the kinds of engines. Some are shared by all tests of the process.
+// engines are the kinds of engines. Some are shared by all tests of the process: to make the tables of a database anew takes longer than most tests do.
 var engines = []struct {
 	name string
 	url  func(t testing.TB) string
 }{
 	{"memory", func(testing.TB) string { return memory }},
-	{"sqlite", func(t testing.TB) string { return "sqlite://" + t.TempDir() + "/db" }},
-	{"postgres", func(t testing.TB) string { return testenv.SharedPostgres(t).Fresh(t) }},
-	{"mysql", func(t testing.TB) string { return testenv.SharedMariaDB(t).Fresh(t) }},
+	{"sqlite", func(t testing.TB) string { return "sqlite://" + t.TempDir() + "/db?synchronous=off" }},
+	{"postgres", func(t testing.TB) string { return testenv.SharedPostgres(t).URL() }},
+	{"mysql", func(t testing.TB) string { return testenv.SharedMariaDB(t).URL() }},
 	{"redis", func(t testing.TB) string { return testenv.SharedRedis(t).URL() }},
 	{"cluster", func(t testing.TB) string { return testenv.SharedCluster(t).URL() }},
 }
