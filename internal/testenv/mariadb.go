@@ -13,7 +13,7 @@ import (
 )
 
 // mariadbInHaste are the settings of a server whose data need not survive the machine.
-var mariadbInHaste = []string{"innodb_flush_log_at_trx_commit=0"}
+var mariadbInHaste = []string{"innodb_flush_log_at_trx_commit=0", "innodb_flush_method=nosync", "innodb_doublewrite=OFF"}
 
 // StartMariaDB starts a MariaDB for a program that is not a test, which then calls Stop. The settings are as for MariaDB.
 // Where the binaries are missing, the error is an exec.ErrNotFound that says how to install them. Root starts it as the

@@ -98,7 +98,7 @@ func SharedPostgres(t testing.TB) *Database {
 }
 
 // SharedMariaDB returns the MariaDB that all tests of this process share, each with a database of its own from Fresh. It
-// may lose the last second's commits if it is killed. TestMain is as for SharedRedis.
+// may lose commits if it is killed, and all if the power is lost. TestMain is as for SharedRedis.
 func SharedMariaDB(t testing.TB) *Database {
 	t.Helper()
 	return share(t, &shared, &shared.mariadb, StartMariaDB, mariadbInHaste...)
