@@ -844,43 +844,6 @@ func TestOptionsThatMakeNoSense(t *testing.T) {
 	})
 }
 
-func TestALoadWhoseClientDiesIsDoneByAnother(t *testing.T) {
-	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
-		ctx := t.Context()
-		d := &dying{left: 1 << 30}
-		db.AddHook(d)
-		for _, fleet := range []bool{false, true} {
-			died := 0
-			for commands := 0; ; commands++ {
-				prefix := fmt.Sprint(fleet, commands, ":")
-				o := cache.FuncOptions[string, int]{Options: cache.Options{Prefix: prefix}, Fleet: fleet, Lease: 100 * time.Millisecond,
-					Load: func(context.Context, string) (int, error) { return 1, nil }}
-				a, b := memoise(t, db, o), memoise(t, db, o)
-				d.left = commands
-				got, err := a.Get(ctx, "k")
-				d.left = 1 << 30
-				for _, key := range []string{"{k}", "{k}:load"} {
-					if ttl := db.PTTL(ctx, prefix+key).Val(); ttl == -1 {
-						t.Errorf("dead after %d commands: %s stays for ever", commands, key)
-					}
-				}
-				returns(t, "another", 1)(b.Get(ctx, "k"))
-				if err == nil {
-					returns(t, "who did not die", 1)(got, err)
-					break
-				}
-				if !errors.Is(err, errDead) {
-					t.Fatalf("dead after %d commands: %v", commands, err)
-				}
-				died++
-			}
-			if died < 3 {
-				t.Errorf("it died %d times: before it reads, before it claims and before it stores are three", died)
-			}
-		}
-	})
-}
-
 func TestAFuncOfAServerThatStandsStill(t *testing.T) {
 	server := testenv.Redis(t)
 	db := kittest.Open(t, server.URL())
