@@ -282,8 +282,9 @@ func (f *Func[K, V]) fly(ctx context.Context, fls []*flight[K, V]) {
 	each.Wait()
 }
 
-// trip claims flights, loads those that nobody else loads, and lands them. Left are those of several that somebody else loads and anybody wants, those that were
-// purged meanwhile although somebody may have joined since, and those that found something new which is not fresh either.
+// trip claims flights, loads those that nobody else loads, and lands them. Left are those of several that somebody else loads and anybody wants, or one of which has
+// something foreign at its key, those that were purged meanwhile although somebody may have joined since, and those that found something new which
+// is not fresh either.
 func (f *Func[K, V]) trip(ctx context.Context, fls []*flight[K, V]) (left []*flight[K, V]) {
 	loads := map[*flight[K, V]]bool{}
 	for _, group := range f.bySlot(fls) {
@@ -299,6 +300,8 @@ func (f *Func[K, V]) trip(ctx context.Context, fls []*flight[K, V]) (left []*fli
 			}
 			f.flyOn(fl)
 			switch {
+			case errors.Is(c.err, ErrWrongType) && len(group) > 1: // nobody knows at which key
+				left = append(left, fl)
 			case c.err != nil && !f.mayLoad(c.err):
 				f.land(fl, *new(V), c.err)
 			case c.err != nil || c.token != "" || fl.down:

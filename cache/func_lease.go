@@ -33,11 +33,17 @@ var claimAll = func() *script.Program {
 	keys := b.Keys("keys")
 	token, lease, alone := b.Arg("token", script.String), b.Arg("lease", script.Int), b.Arg("alone", script.Bool)
 	seen := b.Arg("seen", script.ListOf(script.String))
-	out := b.LocalOf("out", script.ListOf(script.String), []string{})
-	b.Each(seen, func(i, seen *script.Local) {
+	texts := script.ListOf(script.String)
+	out, values, holders := b.LocalOf("out", texts, []string{}), b.LocalOf("values", texts, []string{}), b.LocalOf("holders", texts, []string{})
+	b.Each(seen, func(i, _ *script.Local) { // of all of them, first: what is no string ends the program, and nothing has been claimed
 		value, load := valueAndLoad(keys, i)
-		there := b.Local("there", value.Get().Or(""))
-		holder := b.Local("holder", load.Get().Or(""))
+		values.Append(value.Get().Or(""))
+		holders.Append(load.Get().Or(""))
+	})
+	b.Each(seen, func(i, seen *script.Local) {
+		_, load := valueAndLoad(keys, i)
+		there := b.Local("there", values.At(i).Or(""))
+		holder := b.Local("holder", holders.At(i).Or(""))
 		b.If(there.SliceTo(0, headSize).Ne(seen).And(there.Ne("")), func() {
 			out.Append("value")
 			out.Append(there)
@@ -192,7 +198,8 @@ func (f *Func[K, V]) settle(ctx context.Context, keys []string, loads []landing)
 	})
 }
 
-// await claims a key until there is a value or the caller has to load it. With each message and at the end of each lease it tries again.
+// await claims a key until there is a value or the caller has to load it. With each message, each new connection and at the end of each lease it tries
+// again.
 func (f *Func[K, V]) await(ctx context.Context, fl *flight[K, V]) (claim, error) {
 	one := func() (claim, error) {
 		f.ask(fl)

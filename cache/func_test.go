@@ -844,6 +844,50 @@ func TestOptionsThatMakeNoSense(t *testing.T) {
 	})
 }
 
+func TestAForeignKeyFailsAlone(t *testing.T) {
+	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
+		ctx := t.Context()
+		for _, fleet := range []bool{false, true} {
+			prefix := fmt.Sprint("{", fleet, "}")
+			f := memoise(t, db, cache.FuncOptions[string, int]{Options: cache.Options{Prefix: prefix}, Fleet: fleet, Lease: time.Hour, // who is not told, waits
+				Load: func(_ context.Context, key string) (int, error) { return len(key), nil }})
+			db.RPush(ctx, prefix+"{list}", "x")
+			found, err := f.GetMany(ctx, "a", "list", "aa")
+			if want := []cache.Found[int]{{Value: 1, OK: true}, {}, {Value: 2, OK: true}}; !errors.Is(err, cache.ErrWrongType) || !slices.Equal(found, want) {
+				t.Errorf("fleet %v: %v and %v", fleet, found, err)
+			}
+			nothingIsLoaded(t, db, prefix+"{a}")
+			if n := db.LLen(ctx, prefix+"{list}").Val(); n != 1 {
+				t.Errorf("the list has %d values", n)
+			}
+		}
+	})
+}
+
+// What was published while there was no connection is lost; so it is no message that wakes who waits.
+func TestAWaiterThatIsCutOffMissesNothing(t *testing.T) {
+	server := testenv.Redis(t)
+	db := kittest.Open(t, server.URL())
+	ctx := t.Context()
+	claims := make(claimed, 100)
+	f := memoise(t, db, cache.FuncOptions[string, int]{Options: cache.Options{Stats: claims}, Fleet: true,
+		Load: func(context.Context, string) (int, error) { return 1, nil }})
+	db.Set(ctx, "f:{k}:load", "somebody", time.Hour)
+	var group sync.WaitGroup
+	group.Go(func() { returns(t, "who waited", 1)(f.Get(ctx, "k")) })
+	for range 2 { // the second time, it listens
+		<-claims
+	}
+	if _, err := db.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
+		pipe.ClientKillByFilter(ctx, "TYPE", "pubsub")
+		pipe.Del(ctx, "f:{k}:load")
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	group.Wait()
+}
+
 func TestAFuncOfAServerThatStandsStill(t *testing.T) {
 	server := testenv.Redis(t)
 	db := kittest.Open(t, server.URL())
