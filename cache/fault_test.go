@@ -4,18 +4,25 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math"
+	"net"
+	"os"
+	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/redbud-go/redbud"
 	"github.com/redbud-go/redbud/cache"
 	"github.com/redbud-go/redbud/internal/kittest"
+	"github.com/redbud-go/redbud/internal/testenv"
 )
 
 // dying is a client that has a few commands answered and then no more, as if its process had been killed.
@@ -652,4 +659,265 @@ func TestAClientThatDiesLeavesNothingTorn(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestClearDiesInItsMiddle(t *testing.T) {
+	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
+		ctx := t.Context()
+		d := new(dying).on(t, db)
+		w := &world{t: t, db: db, prefix: "{p}:"}
+		all := map[string]string{}
+		for i := range 2100 {
+			all[fmt.Sprint(i)] = "v"
+		}
+		c := w.cache()
+		if err := errors.Join(c.SetMany(ctx, all, time.Hour), db.Set(ctx, "{p}", "other", 0).Err()); err != nil {
+			t.Fatal(err)
+		}
+		for i := 0; i == 0 || len(w.keys()) == len(all); i++ { // a cluster has nodes without any
+			d.die(3*i, true)
+			if n, err := c.Clear(ctx); !errors.Is(err, errDead) || n < 0 || n >= len(all) {
+				t.Errorf("Clear that dies: %d and %v", n, err)
+			}
+			d.live()
+		}
+		left := len(w.keys())
+		if n, err := c.Clear(ctx); n != left || n == 0 || err != nil {
+			t.Errorf("of %d values %d were left, and Clear has deleted %d: %v", len(all), left, n, err)
+		}
+		if n := db.Exists(ctx, "{p}").Val(); n != 1 || len(w.keys()) != 0 {
+			t.Errorf("what is not the cache's is gone, or there are %d values", len(w.keys()))
+		}
+	})
+}
+
+func TestAServerThatStandsStillAndGoesOn(t *testing.T) {
+	server := testenv.Redis(t)
+	db := kittest.Open(t, server.URL())
+	ctx := t.Context()
+	d := new(dying).on(t, db)
+	for _, o := range operations() {
+		c := o.course(t, db, d)
+		w := o.begin(t, db, "still")
+		p := o.open(w)
+		short, cancel := context.WithTimeout(ctx, 30*time.Millisecond)
+		d.stop(c.commands/2, func() {
+			if err := server.Pause(); err != nil {
+				t.Error(err)
+			}
+		})
+		_, err := p.do(short)
+		cancel()
+		if (err == nil || errors.Is(err, cache.ErrMiss)) && !o.quiet || err != nil && short.Err() == nil {
+			t.Errorf("%s: of a server that stands still: %v", o.name, err)
+		}
+		if err := server.Resume(); err != nil {
+			t.Fatal(err)
+		}
+		d.live()
+		if p.after != nil {
+			p.after()
+		}
+		if err := db.Ping(ctx).Err(); err != nil { // what it was sent before is done then
+			t.Fatal(err)
+		}
+		o.left(t, db, &c, o.name+", while the server stands still,", w.look())
+		again, err := o.open(w).run(ctx)
+		if then := w.look(); !maps.Equal(then, c.once) && !maps.Equal(then, c.twice) || again != c.first && again != c.second {
+			t.Errorf("%s: when the server goes on it returns %s and leaves %v; %s and %v, or %s and %v", o.name, again, then, c.first, c.once, c.second, c.twice)
+		}
+	}
+
+	w := &world{t: t, db: db, prefix: "p:"}
+	all := map[string]string{"more": "v"}
+	for i := range 4999 {
+		all[fmt.Sprint(i)] = "v"
+	}
+	cached := w.cache()
+	if err := cached.SetMany(ctx, all, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	short, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
+	defer cancel()
+	deleted, err := cached.Clear(short, func(int) {
+		if err := server.Pause(); err != nil {
+			t.Error(err)
+		}
+	})
+	if deleted == 0 || deleted == len(all) || !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Clear, of which the server does a part: %d and %v", deleted, err)
+	}
+	if err := server.Resume(); err != nil {
+		t.Fatal(err)
+	}
+	n, err := cached.Clear(ctx)
+	if n == 0 || n+deleted > len(all) || err != nil || len(w.keys()) != 0 {
+		t.Errorf("Clear again: %d after %d, %v, and %d are there", n, deleted, err, len(w.keys()))
+	}
+}
+
+// cut is a network whose connections end after some bytes from the server, or to it.
+type cut struct {
+	net.Conn
+	after    int // bytes; negative: never
+	outwards bool
+}
+
+func (c *cut) pass(b []byte, outwards bool, do func([]byte) (int, error)) (n int, err error) {
+	if c.after < 0 || c.outwards != outwards {
+		return do(b)
+	}
+	if c.after == 0 {
+		_ = c.Close()
+		return 0, io.ErrUnexpectedEOF
+	}
+	n, err = do(b[:min(len(b), c.after)])
+	c.after -= n
+	if err == nil && n < len(b) && outwards {
+		_ = c.Close()
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+// Read implements net.Conn.
+func (c *cut) Read(b []byte) (int, error) { return c.pass(b, false, c.Conn.Read) }
+
+// Write implements net.Conn.
+func (c *cut) Write(b []byte) (int, error) { return c.pass(b, true, c.Conn.Write) }
+
+func TestAConnectionThatIsCutInTheMiddleOfAReplyOrOfACall(t *testing.T) {
+	memory := kittest.Open(t, "memory://")
+	ours := serve(t, memory, "127.0.0.1:0")
+	for name, addr := range map[string]string{"redis": strings.TrimPrefix(testenv.SharedRedis(t).URL(), "redis://"), "ours": ours.addr} {
+		t.Run(name, func(t *testing.T) {
+			ctx := t.Context()
+			var dials, after int
+			var outwards bool
+			dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
+				conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+				if dials++; dials > 1 {
+					return conn, err
+				}
+				return &cut{conn, after, outwards}, err
+			}
+			client := func(retries int) *redis.Client {
+				c := redis.NewClient(&redis.Options{Addr: addr, Dialer: dial, MaxRetries: retries, PipelinePoolSize: -1, DisableIdentity: true,
+					MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}})
+				t.Cleanup(func() { _ = c.Close() })
+				return c
+			}
+			whole := redis.NewClient(&redis.Options{Addr: addr})
+			defer whole.Close()
+			big := strings.Repeat("big value ", 200)
+			values := map[string]string{}
+			var list []string
+			for i := range 100 {
+				values[fmt.Sprint("k", i)] = big
+				list = append(list, big)
+			}
+			c := open[string](t, whole, cache.Options{Prefix: "cut:"})
+			_, hashErr := c.Hash("hash").Set(ctx, values, time.Hour)
+			_, listErr := c.List("list").PushBack(ctx, time.Hour, list...)
+			if err := errors.Join(c.SetMany(ctx, values, time.Hour), hashErr, listErr, c.Set(ctx, "k", strings.Repeat(big, 100), time.Hour)); err != nil {
+				t.Fatal(err)
+			}
+			for what, call := range map[string]struct {
+				do    func(c *cache.Cache[string]) (any, error)
+				wrote func() (n int) // how many values it has written; nil: it reads
+				all   int
+			}{
+				"get":      {do: func(c *cache.Cache[string]) (any, error) { return c.Get(ctx, "k") }},
+				"get many": {do: func(c *cache.Cache[string]) (any, error) { return c.GetMany(ctx, slices.Sorted(maps.Keys(values))...) }},
+				"hash":     {do: func(c *cache.Cache[string]) (any, error) { return c.Hash("hash").All(ctx) }},
+				"list":     {do: func(c *cache.Cache[string]) (any, error) { return c.List("list").Range(ctx, 0, -1) }},
+				"set many": {func(c *cache.Cache[string]) (any, error) {
+					all := map[string]string{}
+					for key := range values {
+						all["new "+key] = big
+					}
+					return nil, c.SetMany(ctx, all, time.Hour)
+				}, func() (n int) {
+					for key := range values {
+						n += int(whole.Del(ctx, "cut:new "+key).Val())
+					}
+					return n
+				}, len(values)},
+				"hash set": {func(c *cache.Cache[string]) (any, error) { return c.Hash("new").Set(ctx, values, time.Hour) }, func() int {
+					n := whole.HLen(ctx, "cut:new").Val()
+					whole.Del(ctx, "cut:new")
+					return int(n)
+				}, len(values)},
+				"push": {func(c *cache.Cache[string]) (any, error) { return c.List("new").PushBack(ctx, time.Hour, list...) }, func() int {
+					n := whole.LLen(ctx, "cut:new").Val()
+					whole.Del(ctx, "cut:new")
+					return int(n)
+				}, len(list)},
+			} {
+				want, err := call.do(c)
+				if err != nil {
+					t.Fatal(what, err)
+				}
+				if call.wrote != nil {
+					call.wrote()
+				}
+				outwards = call.wrote != nil
+				for _, after = range []int{0, 1000, 150_000} {
+					dials = 0
+					strict := client(-1)
+					got, err := call.do(open[string](t, strict, cache.Options{Prefix: "cut:"}))
+					var failure net.Error
+					if !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) && !errors.As(err, &failure) {
+						t.Errorf("%s, cut after %d bytes: %v and %v", what, after, got, err)
+					}
+					if call.wrote != nil {
+						if n := call.wrote(); n != 0 {
+							t.Errorf("%s, cut after %d bytes of the call: %d values", what, after, n)
+						}
+					}
+					if got, err := call.do(open[string](t, strict, cache.Options{Prefix: "cut:"})); err != nil || !reflect.DeepEqual(got, want) {
+						t.Errorf("%s, after a connection that was cut after %d bytes: %v and %v", what, after, got, err)
+					}
+					if call.wrote != nil {
+						if n := call.wrote(); n != call.all {
+							t.Errorf("%s, after a connection that was cut after %d bytes: %d values", what, after, n)
+						}
+					}
+					dials = 0
+					if got, err := call.do(open[string](t, client(3), cache.Options{Prefix: "cut:"})); err != nil || !reflect.DeepEqual(got, want) {
+						t.Errorf("%s, cut after %d bytes and tried again: %v and %v", what, after, got, err)
+					}
+					if call.wrote != nil {
+						call.wrote()
+					}
+				}
+			}
+		})
+	}
+}
+
+// served is a server of ours.
+type served struct {
+	addr string
+	stop func()
+}
+
+// serve serves a database at an address until the test ends, or it is stopped.
+func serve(t *testing.T, db *redbud.DB, addr string) served {
+	t.Helper()
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	life, end := context.WithCancel(context.Background())
+	over := make(chan error, 1)
+	go func() { over <- db.Serve(life, l) }()
+	stop := sync.OnceFunc(func() {
+		end()
+		if err := <-over; err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(stop)
+	return served{l.Addr().String(), stop}
 }
