@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"math"
 	"os"
 	"slices"
 	"strings"
@@ -248,53 +247,6 @@ func TestClearTakesOnlyItsOwn(t *testing.T) {
 	})
 }
 
-func TestBadInputIsNotSent(t *testing.T) {
-	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
-		ctx := t.Context()
-		c := open[string](t, db, cache.Options{MaxValue: 100})
-		long := strings.Repeat("x", 200)
-		for _, ttl := range []time.Duration{0, -1, -time.Hour, math.MinInt64} {
-			_, hashErr := c.Hash("k").Set(ctx, map[string]string{"f": "v"}, ttl)
-			_, listErr := c.List("k").PushBack(ctx, ttl, "v")
-			for _, err := range []error{c.Set(ctx, "k", "v", ttl), c.SetMany(ctx, map[string]string{"k": "v"}, ttl), hashErr, listErr} {
-				if !errors.Is(err, cache.ErrTTL) {
-					t.Errorf("a TTL of %v: %v", ttl, err)
-				}
-			}
-		}
-		_, hashErr := c.Hash("k").Set(ctx, map[string]string{"f": "v", "g": long}, time.Hour)
-		_, listErr := c.List("k").PushBack(ctx, time.Hour, "v", long)
-		for _, err := range []error{c.Set(ctx, "k", long, time.Hour), c.SetMany(ctx, map[string]string{"k": "v", "l": long}, time.Hour), hashErr, listErr} {
-			if !errors.Is(err, cache.ErrTooLarge) {
-				t.Errorf("200 bytes: %v", err)
-			}
-		}
-		_, getErr := c.Get(ctx, "")
-		_, manyErr := c.GetMany(ctx, "a", "")
-		_, deleteErr := c.DeleteMany(ctx, "a", "")
-		_, hashErr = c.Hash("").Get(ctx, "f")
-		for _, err := range []error{getErr, manyErr, deleteErr, hashErr, c.Set(ctx, "", "v", time.Hour), c.SetMany(ctx, map[string]string{"k": "v", "": "v"}, time.Hour)} {
-			if !errors.Is(err, cache.ErrKey) {
-				t.Errorf("an empty key: %v", err)
-			}
-		}
-		if n := db.Exists(ctx, "k").Val() + db.Exists(ctx, "l").Val(); n != 0 {
-			t.Error("something was stored")
-		}
-		ended, cancel := context.WithCancel(ctx)
-		cancel()
-		if _, err := c.Get(ended, "k"); !errors.Is(err, context.Canceled) {
-			t.Errorf("with a context that has ended: %v", err)
-		}
-		for _, key := range []string{"*", "..", "a\x00b", strings.Repeat("k", 1<<20), "\xff"} {
-			err := c.Set(ctx, key, key[:1], time.Hour)
-			if got, getErr := c.Get(ctx, key); got != key[:1] || err != nil || getErr != nil {
-				t.Errorf("the key %.20q: %q, %v, %v", key, got, err, getErr)
-			}
-		}
-	})
-}
-
 func TestWhatIsThereAndIsNoValue(t *testing.T) {
 	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
 		ctx := t.Context()
@@ -316,19 +268,6 @@ func TestWhatIsThereAndIsNoValue(t *testing.T) {
 		}
 		if stats.hits != 0 || stats.misses != 3 || stats.bad != 2 {
 			t.Errorf("the counts are %+v", stats)
-		}
-		db.RPush(ctx, "list", "x")
-		if _, err := strict.Get(ctx, "list"); !errors.Is(err, cache.ErrWrongType) {
-			t.Errorf("Get of a list: %v", err)
-		}
-		if _, err := strict.Hash("list").Set(ctx, map[string]user{"f": {}}, time.Hour); !errors.Is(err, cache.ErrWrongType) {
-			t.Errorf("a hash at a list: %v", err)
-		}
-		if db.LLen(ctx, "list").Val() != 1 || db.TTL(ctx, "list").Val() != -1 {
-			t.Error("the list has changed")
-		}
-		if err := strict.Set(ctx, "list", user{}, time.Hour); err != nil {
-			t.Errorf("Set over a list: %v", err)
 		}
 	})
 }
