@@ -734,7 +734,7 @@ func TestAServerThatStandsStillAndGoesOn(t *testing.T) {
 			t.Fatal(err)
 		}
 		o.left(t, db, &c, o.name+", while the server stands still,", w.look())
-		again, err := o.open(w).run(ctx)
+		again, _ := o.open(w).run(ctx)
 		if then := w.look(); !maps.Equal(then, c.once) && !maps.Equal(then, c.twice) || again != c.first && again != c.second {
 			t.Errorf("%s: when the server goes on it returns %s and leaves %v; %s and %v, or %s and %v", o.name, again, then, c.first, c.once, c.second, c.twice)
 		}
