@@ -96,8 +96,22 @@ func inProcess(e engine.Engine, db int, hub *server.Hub) *DB {
 	return &DB{UniversalClient: c, engine: e, hub: hub, lane: l}
 }
 
-// Unwrap returns the client of go-redis that the DB embeds, a *redis.ClusterClient for a cluster.
-func (db *DB) Unwrap() redis.UniversalClient { return db.UniversalClient }
+// Unwrap returns the client of go-redis behind the DB: a *redis.ClusterClient for a cluster, else a *redis.Client. Calls of it are not gathered into
+// pipelines, whatever Options.AutoPipeline says.
+func (db *DB) Unwrap() redis.UniversalClient {
+	if e, ok := db.engine.(interface{ Beneath() redis.UniversalClient }); ok {
+		return e.Beneath()
+	}
+	return db.UniversalClient
+}
+
+// KeySlot returns the hash slot of a key, in a namespace that of the key with the prefix. ok is false where there is no cluster.
+func (db *DB) KeySlot(key string) (slot int, ok bool) {
+	if e, is := db.engine.(interface{ KeySlot([]byte) (int, bool) }); is {
+		return e.KeySlot([]byte(key))
+	}
+	return 0, false
+}
 
 // Close closes the client and gives the engine back. On memory it drops the data, unless others share it by name.
 func (db *DB) Close() error {

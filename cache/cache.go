@@ -67,9 +67,9 @@ type Stats interface {
 
 // Cache keeps values of type T. It is safe for concurrent use, by any number of processes.
 type Cache[T any] struct {
-	client  redis.UniversalClient
-	cluster *redis.ClusterClient // behind the client; nil: there is none
-	o       Options
+	client redis.UniversalClient
+	slots  func(key string) int // of a cluster's keys; nil: there is no cluster
+	o      Options
 
 	setAll, setFields, pushAll *script.Runner
 	tags                       tagRunners
@@ -102,7 +102,7 @@ func New[T any](client redis.UniversalClient, o Options) (*Cache[T], error) {
 		o.Stats = noStats{}
 	}
 	return &Cache[T]{
-		client: client, cluster: clusterOf(client), o: o,
+		client: client, slots: slotsOf(client), o: o,
 		setAll: setMany.On(client), setFields: setFields.On(client), pushAll: push.On(client),
 		tags:   tagRunners{takeTags.On(client), expireTags.On(client)},
 		silent: silent,

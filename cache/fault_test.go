@@ -506,7 +506,7 @@ func (w *world) pass() {
 	w.t.Helper()
 	for _, key := range w.keys() {
 		if strings.HasSuffix(key, ":load") {
-			if err := w.db.PExpire(w.t.Context(), key, time.Millisecond).Err(); err != nil {
+			if err := w.db.Del(w.t.Context(), key).Err(); err != nil {
 				w.t.Fatal(err)
 			}
 		}

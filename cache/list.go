@@ -31,6 +31,7 @@ func (q Queue[T]) List(key string) QueuedList[T] { return QueuedList[T]{q.c, q.p
 // push puts values at an end and sets the list's TTL, 0 for ever.
 var push = func() *script.Program {
 	b := script.New("cache push")
+	b.NoRetry()
 	l := b.List("list")
 	ttl, left, values := b.Arg("ttl", script.Int), b.Arg("left", script.Bool), b.Arg("values", script.ListOf(script.String))
 	length := b.Local("length", 0)
@@ -90,7 +91,7 @@ func (l List[T]) PopFront(ctx context.Context, n int) ([]T, error) {
 
 // PopFront is List.PopFront.
 func (l QueuedList[T]) PopFront(ctx context.Context, n int) Pending[[]T] {
-	return l.values(n, func(key string) *redis.StringSliceCmd { return l.db.LPopCount(ctx, key, n) })
+	return l.pop(ctx, "LPOP", n)
 }
 
 // PopBack takes up to n values from the end, the last one first: none if there is no list. Those that were taken with a bad one come with its error.
@@ -100,7 +101,15 @@ func (l List[T]) PopBack(ctx context.Context, n int) ([]T, error) {
 
 // PopBack is List.PopBack.
 func (l QueuedList[T]) PopBack(ctx context.Context, n int) Pending[[]T] {
-	return l.values(n, func(key string) *redis.StringSliceCmd { return l.db.RPopCount(ctx, key, n) })
+	return l.pop(ctx, "RPOP", n)
+}
+
+func (l QueuedList[T]) pop(ctx context.Context, command string, n int) Pending[[]T] {
+	return l.values(n, func(key string) *redis.StringSliceCmd {
+		cmd := redis.NewStringSliceCmd(ctx, command, key, n)
+		once(ctx, l.db, cmd)
+		return cmd
+	})
 }
 
 // Range returns the values from start to stop, inclusive; negative ones count from the end. The good ones come with the error of a bad one.

@@ -23,19 +23,10 @@ type Found[T any] struct {
 
 // GetMany returns the values at keys, in their order. No keys are no values.
 func (c *Cache[T]) GetMany(ctx context.Context, keys ...string) ([]Found[T], error) {
-	return told(c, "get many", func() Pending[[]Found[T]] {
-		if c.cluster == nil {
-			return c.getMany(ctx, c.client, keys)
-		}
-		full, err := c.keys(keys)
-		if err != nil {
-			return refused[[]Found[T]](err)
-		}
-		return c.getGroups(ctx, keys, c.groups(full))
-	})
+	return told(c, "get many", func() Pending[[]Found[T]] { return c.getMany(ctx, c.client, keys) })
 }
 
-// GetMany is Cache.GetMany. On a cluster all keys are in one slot.
+// GetMany is Cache.GetMany.
 func (q Queue[T]) GetMany(ctx context.Context, keys ...string) Pending[[]Found[T]] {
 	return q.c.getMany(ctx, q.pipe, keys)
 }
@@ -48,14 +39,40 @@ func (c *Cache[T]) getMany(ctx context.Context, db redis.Cmdable, keys []string)
 	case len(keys) == 0:
 		return refused[[]Found[T]](nil)
 	}
-	cmd := db.MGet(ctx, full...)
+	all := c.mget(ctx, db, full)
 	return Pending[[]Found[T]]{func() ([]Found[T], error) {
-		values, err := cmd.Result()
+		values, err := all()
 		if err != nil {
-			return nil, failed(err)
+			return nil, err
 		}
 		return c.gotMany(ctx, keys, values)
 	}}
+}
+
+// mget is MGET of keys of several slots.
+func (c *Cache[T]) mget(ctx context.Context, db redis.Cmdable, keys []string) func() ([]any, error) {
+	groups := c.groups(keys)
+	to, exec := c.several(ctx, db, len(groups))
+	cmds := make([]*redis.SliceCmd, len(groups))
+	for g, group := range groups {
+		cmds[g] = to.MGet(ctx, pick(keys, group)...)
+	}
+	exec()
+	return func() ([]any, error) {
+		if len(groups) == 1 && groups[0] == nil {
+			values, err := cmds[0].Result()
+			return values, failed(err)
+		}
+		values := make([]any, len(keys))
+		for g, group := range groups {
+			part, err := cmds[g].Result()
+			if err != nil {
+				return nil, failed(err)
+			}
+			put(values, group, part)
+		}
+		return values, nil
+	}
 }
 
 // gotMany is the values that MGET has returned.
@@ -95,29 +112,6 @@ func (f *Found[T]) fill(value T, err error) error {
 		return err
 	}
 	return nil
-}
-
-// getGroups is getMany on a cluster, for keys of several slots.
-func (c *Cache[T]) getGroups(ctx context.Context, keys []string, groups [][]int) Pending[[]Found[T]] {
-	pipe := c.client.Pipeline()
-	parts := make([]Pending[[]Found[T]], len(groups))
-	for g, group := range groups {
-		parts[g] = c.getMany(ctx, pipe, pick(keys, group))
-	}
-	_, _ = pipe.Exec(ctx) // the parts have the errors
-	return Pending[[]Found[T]]{func() ([]Found[T], error) {
-		all := make([]Found[T], len(keys))
-		for g, group := range groups {
-			found, err := parts[g].Value()
-			if err != nil {
-				return nil, err
-			}
-			for i, at := range group {
-				all[at] = found[i]
-			}
-		}
-		return all, nil
-	}}
 }
 
 // setMany is MSETEX for engines without: it stores values with a TTL in milliseconds, all of them, since nobody sees a state in between and nothing in
@@ -175,10 +169,12 @@ func (c *Cache[T]) setMany(ctx context.Context, db redis.Cmdable, values map[str
 		}
 	}
 	data, groups := encoded.texts(), c.groups(keys)
+	to, exec := c.several(ctx, db, len(groups))
 	errs := make([]func() error, len(groups))
 	for g, group := range groups {
-		errs[g] = c.setGroup(ctx, db, pick(keys, group), pick(data, group), px, msetex)
+		errs[g] = c.setGroup(ctx, to, pick(keys, group), pick(data, group), px, msetex)
 	}
+	exec()
 	return Pending[struct{}]{func() (none struct{}, err error) {
 		for _, of := range errs {
 			err = errors.Join(err, failed(of()))
@@ -189,6 +185,9 @@ func (c *Cache[T]) setMany(ctx context.Context, db redis.Cmdable, values map[str
 
 // setGroup stores values at once, px 0 for ever, and returns what is the error when it is done.
 func (c *Cache[T]) setGroup(ctx context.Context, db redis.Cmdable, keys, values []string, px int64, msetex bool) func() error {
+	if len(keys) == 1 {
+		return db.Set(ctx, keys[0], values[0], time.Duration(px)*time.Millisecond).Err
+	}
 	if px > 0 && !msetex {
 		args := script.ArgValues{"px": strconv.FormatInt(px, 10), "values": values}
 		return run(ctx, db, c.setAll, script.KeyNames{"keys": keys}, args).Err
@@ -205,14 +204,7 @@ func (c *Cache[T]) setGroup(ctx context.Context, db redis.Cmdable, keys, values 
 
 // DeleteMany deletes the values at keys, and returns how many there were.
 func (c *Cache[T]) DeleteMany(ctx context.Context, keys ...string) (deleted int, err error) {
-	return told(c, "delete many", func() Pending[int] {
-		pipe := c.client.Pipeline()
-		deleted := c.deleteMany(ctx, pipe, keys)
-		if pipe.Len() > 0 {
-			_, _ = pipe.Exec(ctx) // deleted has the errors
-		}
-		return deleted
-	})
+	return told(c, "delete many", func() Pending[int] { return c.deleteMany(ctx, c.client, keys) })
 }
 
 // DeleteMany is Cache.DeleteMany.
@@ -220,7 +212,7 @@ func (q Queue[T]) DeleteMany(ctx context.Context, keys ...string) Pending[int] {
 	return q.c.deleteMany(ctx, q.pipe, keys)
 }
 
-func (c *Cache[T]) deleteMany(ctx context.Context, pipe redis.Pipeliner, keys []string) Pending[int] {
+func (c *Cache[T]) deleteMany(ctx context.Context, db redis.Cmdable, keys []string) Pending[int] {
 	full, err := c.keys(keys)
 	switch {
 	case err != nil:
@@ -228,10 +220,13 @@ func (c *Cache[T]) deleteMany(ctx context.Context, pipe redis.Pipeliner, keys []
 	case len(keys) == 0:
 		return refused[int](nil)
 	}
-	var cmds []*redis.IntCmd
-	for _, group := range c.groups(full) {
-		cmds = append(cmds, pipe.Del(ctx, pick(full, group)...))
+	groups := c.groups(full)
+	to, exec := c.several(ctx, db, len(groups))
+	cmds := make([]*redis.IntCmd, len(groups))
+	for g, group := range groups {
+		cmds[g] = to.Del(ctx, pick(full, group)...)
 	}
+	exec()
 	return Pending[int]{func() (deleted int, err error) {
 		for _, cmd := range cmds {
 			deleted += int(cmd.Val())

@@ -251,8 +251,8 @@ func TestNearHitsComeFromTheProcess(t *testing.T) {
 		set("l", "1")
 		settled(t, n, "l", "1")
 		flush := func(ctx context.Context, node *redis.Client) error { return node.FlushAll(ctx).Err() }
-		if c.cluster != nil {
-			err = c.cluster.ForEachMaster(ctx, flush)
+		if cluster, ok := behind(c.client).(*redis.ClusterClient); ok {
+			err = cluster.ForEachMaster(ctx, flush)
 		} else {
 			err = db.FlushAll(ctx).Err()
 		}

@@ -3,6 +3,7 @@
 package cache
 
 import (
+	"context"
 	"slices"
 	"strings"
 
@@ -17,21 +18,32 @@ func behind(client redis.UniversalClient) redis.UniversalClient {
 	return client
 }
 
-// clusterOf is the cluster behind a client; nil: there is none.
-func clusterOf(client redis.UniversalClient) *redis.ClusterClient {
-	cluster, _ := behind(client).(*redis.ClusterClient)
-	return cluster
+// slotsOf is how keys of a client get their slots; nil: it has no cluster behind it.
+func slotsOf(client redis.UniversalClient) func(key string) int {
+	if db, ok := client.(interface{ KeySlot(string) (int, bool) }); ok { // a redbud.DB, which may be a namespace
+		if _, ok := db.KeySlot(""); !ok {
+			return nil
+		}
+		return func(key string) int {
+			slot, _ := db.KeySlot(key)
+			return slot
+		}
+	}
+	if _, ok := behind(client).(*redis.ClusterClient); ok {
+		return slot
+	}
+	return nil
 }
 
 // groups are the places of keys in lists that an engine can take at once: by slot on a cluster, else all of them, which is nil.
 func (c *Cache[T]) groups(keys []string) [][]int {
-	if c.cluster == nil {
+	if c.slots == nil {
 		return [][]int{nil}
 	}
-	bySlot := map[uint16][]int{}
-	var slots []uint16
+	bySlot := map[int][]int{}
+	var slots []int
 	for i, key := range keys {
-		s := slot(key)
+		s := c.slots(key)
 		if bySlot[s] == nil {
 			slots = append(slots, s)
 		}
@@ -57,14 +69,35 @@ func pick[E any](list []E, places []int) []E {
 	return picked
 }
 
+// put puts elements at some places of a list, nil: all.
+func put[E any](list []E, places []int, elements []E) {
+	if places == nil {
+		copy(list, elements)
+		return
+	}
+	for i, at := range places {
+		list[at] = elements[i]
+	}
+}
+
+// several is where n calls are made: in db, or if that is no pipeline and there is more than one, in a pipeline of their own, which exec executes. The
+// calls have the errors.
+func (c *Cache[T]) several(ctx context.Context, db redis.Cmdable, n int) (to redis.Cmdable, exec func()) {
+	if _, is := db.(redis.Pipeliner); is || n < 2 {
+		return db, func() {}
+	}
+	pipe := c.client.Pipeline()
+	return pipe, func() { _, _ = pipe.Exec(ctx) }
+}
+
 // slot is the slot of a key: https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#key-distribution-model
-func slot(key string) uint16 {
+func slot(key string) int {
 	if i := strings.IndexByte(key, '{'); i >= 0 {
 		if n := strings.IndexByte(key[i+1:], '}'); n > 0 {
 			key = key[i+1 : i+1+n]
 		}
 	}
-	return crc16(key) % 16384
+	return int(crc16(key) % 16384)
 }
 
 // crc16 is CRC-16/XMODEM.

@@ -149,12 +149,8 @@ func (l Load[T]) take(ctx context.Context, db redis.Cmdable, stay time.Duration)
 		return script.ArgValues{"ttl": stay.Milliseconds(), "fresh": pick(fresh, group)}
 	}, func(group []int, r *script.Result) error {
 		part, err := r.Strings()
-		for i := range part {
-			if group == nil {
-				held[i] = part[i]
-			} else {
-				held[group[i]] = part[i]
-			}
+		if err == nil {
+			put(held, group, part)
 		}
 		return err
 	})
@@ -167,18 +163,12 @@ func (c *Cache[T]) eachGroup(ctx context.Context, db redis.Cmdable, r *script.Ru
 		return func() error { return nil }
 	}
 	groups := c.groups(keys)
-	own := redis.Pipeliner(nil)
-	if _, queued := db.(redis.Pipeliner); !queued && len(groups) > 1 {
-		own = c.client.Pipeline()
-		db = own
-	}
+	to, exec := c.several(ctx, db, len(groups))
 	results := make([]*script.Result, len(groups))
 	for g, group := range groups {
-		results[g] = run(ctx, db, r, script.KeyNames{"tags": pick(keys, group)}, args(group))
+		results[g] = run(ctx, to, r, script.KeyNames{"tags": pick(keys, group)}, args(group))
 	}
-	if own != nil {
-		_, _ = own.Exec(ctx) // the results have the errors
-	}
+	exec()
 	return func() (err error) {
 		for g, group := range groups {
 			err = errors.Join(err, failed(result(group, results[g])))
@@ -273,14 +263,7 @@ func (l Load[T]) store(ctx context.Context, db redis.Cmdable, key string, data [
 // PurgeTags makes all values that have one of the tags misses, those too whose load has begun. Once it has returned, nobody gets one of them. Each
 // tag is purged at once; if there is an error, some may be.
 func (c *Cache[T]) PurgeTags(ctx context.Context, tags ...string) error {
-	_, err := told(c, "purge tags", func() Pending[bool] {
-		pipe := c.client.Pipeline()
-		p := c.purgeTags(ctx, pipe, tags)
-		if pipe.Len() > 0 {
-			_, _ = pipe.Exec(ctx) // the commands have the errors
-		}
-		return p
-	})
+	_, err := told(c, "purge tags", func() Pending[bool] { return c.purgeTags(ctx, c.client, tags) })
 	return err
 }
 
@@ -290,15 +273,17 @@ func (q Queue[T]) PurgeTags(ctx context.Context, tags ...string) Pending[bool] {
 }
 
 // purgeTags deletes the tags' keys, one by one: on a cluster they are of several slots.
-func (c *Cache[T]) purgeTags(ctx context.Context, pipe redis.Pipeliner, tags []string) Pending[bool] {
+func (c *Cache[T]) purgeTags(ctx context.Context, db redis.Cmdable, tags []string) Pending[bool] {
 	_, keys, err := c.tagKeys(tags)
 	if err != nil {
 		return refused[bool](err)
 	}
+	to, exec := c.several(ctx, db, len(keys))
 	cmds := make([]*redis.IntCmd, len(keys))
 	for i, key := range keys {
-		cmds[i] = pipe.Del(ctx, key)
+		cmds[i] = to.Del(ctx, key)
 	}
+	exec()
 	return Pending[bool]{func() (bool, error) {
 		var err error
 		for _, cmd := range cmds {
@@ -419,22 +404,13 @@ func (c *Cache[T]) held(ctx context.Context, names []string) (map[string]string,
 	for i, name := range names {
 		keys[i] = c.tagKey(name)
 	}
-	held := make(map[string]string, len(names))
-	groups := c.groups(keys)
-	pipe := c.client.Pipeline()
-	cmds := make([]*redis.SliceCmd, len(groups))
-	for g, group := range groups {
-		cmds[g] = pipe.MGet(ctx, pick(keys, group)...)
+	values, err := c.mget(ctx, c.client, keys)()
+	if err != nil {
+		return nil, err
 	}
-	_, _ = pipe.Exec(ctx) // the commands have the errors
-	for g, group := range groups {
-		values, err := cmds[g].Result()
-		if err != nil {
-			return nil, failed(err)
-		}
-		for i, name := range pick(names, group) {
-			held[name], _ = values[i].(string)
-		}
+	held := make(map[string]string, len(names))
+	for i, name := range names {
+		held[name], _ = values[i].(string)
 	}
 	return held, nil
 }

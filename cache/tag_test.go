@@ -219,11 +219,11 @@ func TestATagChangesWhileItsValuesAreWrittenAndRead(t *testing.T) {
 			if err := c.SetTagged(ctx, "k", "v", time.Hour, "tag"); err != nil {
 				t.Error(err)
 			}
-			hooked.beforePipeline = change(x.change)
+			hooked.beforeMGet = change(x.change)
 			if got, err := c.Get(ctx, "k"); got != x.want || !errors.Is(err, x.err) {
 				t.Errorf("%q and %v, not %v", got, err, x.err)
 			}
-			hooked.beforePipeline = nil
+			hooked.beforeMGet = nil
 		}
 	})
 }
@@ -231,7 +231,7 @@ func TestATagChangesWhileItsValuesAreWrittenAndRead(t *testing.T) {
 // interfering is a client on which something happens first.
 type interfering struct {
 	redis.UniversalClient
-	beforeSet, beforePipeline func()
+	beforeSet, beforeMGet func()
 }
 
 func (i *interfering) Unwrap() redis.UniversalClient {
@@ -245,11 +245,11 @@ func (i *interfering) Set(ctx context.Context, key string, value any, ttl time.D
 	return i.UniversalClient.Set(ctx, key, value, ttl)
 }
 
-func (i *interfering) Pipeline() redis.Pipeliner {
-	if i.beforePipeline != nil {
-		i.beforePipeline()
+func (i *interfering) MGet(ctx context.Context, keys ...string) *redis.SliceCmd {
+	if i.beforeMGet != nil {
+		i.beforeMGet()
 	}
-	return i.UniversalClient.Pipeline()
+	return i.UniversalClient.MGet(ctx, keys...)
 }
 
 func TestALostTagIsAPurgedOne(t *testing.T) {

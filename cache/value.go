@@ -42,6 +42,21 @@ func run(ctx context.Context, db redis.Cmdable, r *script.Runner, keys script.Ke
 	return r.Do(ctx, keys, args)
 }
 
+// process makes a call at once, or in a pipeline if db is one. The command has the error.
+func process(ctx context.Context, db redis.Cmdable, cmd redis.Cmder) {
+	_ = db.(interface {
+		Process(context.Context, redis.Cmder) error
+	}).Process(ctx, cmd)
+}
+
+// unrepeated is a command that a client does not send again when its answer is lost.
+type unrepeated struct{ redis.Cmder }
+
+func (unrepeated) NoRetry() bool { return true }
+
+// once is process for what is not to be done twice.
+func once(ctx context.Context, db redis.Cmdable, cmd redis.Cmder) { process(ctx, db, unrepeated{cmd}) }
+
 // In returns the cache in a pipeline or transaction.
 func (c *Cache[T]) In(pipe redis.Pipeliner) Queue[T] { return Queue[T]{c, pipe} }
 
@@ -264,11 +279,20 @@ func (c *Cache[T]) set(ctx context.Context, db redis.Cmdable, condition Conditio
 	if err != nil {
 		return refused[bool](err)
 	}
-	args := redis.SetArgs{Mode: string(condition)}
+	words := make([]any, 3, 6)
+	words[0], words[1], words[2] = "SET", full, data
 	if px > 0 {
-		args.TTL = time.Duration(px) * time.Millisecond
+		words = append(words, "PX", px)
 	}
-	cmd := db.SetArgs(ctx, full, data, args)
+	if condition != Always {
+		words = append(words, string(condition))
+	}
+	cmd := redis.NewStatusCmd(ctx, words...)
+	if condition == IfMissing { // sent again, it would find what it has stored
+		once(ctx, db, cmd)
+	} else {
+		process(ctx, db, cmd)
+	}
 	return Pending[bool]{func() (bool, error) {
 		err := cmd.Err()
 		if errors.Is(err, redis.Nil) {

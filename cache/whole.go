@@ -22,8 +22,8 @@ var glob = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, 
 // Functions that are given are told now and then how many it has deleted so far, one call at a time.
 func (c *Cache[T]) Clear(ctx context.Context, progress ...func(deleted int)) (deleted int, err error) {
 	return told(c, "clear", func() Pending[int] {
-		err := c.each(ctx, func(ctx context.Context, node redis.UniversalClient, keys []string) (func(), error) {
-			pipe := node.Pipeline()
+		err := c.each(ctx, func(ctx context.Context, keys []string) (func(), error) {
+			pipe := c.client.Pipeline()
 			cmds := make([]*redis.IntCmd, len(keys)) // one by one: on a cluster they are of several slots
 			for i, key := range keys {
 				cmds[i] = pipe.Unlink(ctx, key)
@@ -54,8 +54,8 @@ type Usage struct {
 func (c *Cache[T]) Usage(ctx context.Context, progress ...func(Usage)) (Usage, error) {
 	return told(c, "usage", func() Pending[Usage] {
 		var u Usage
-		err := c.each(ctx, func(ctx context.Context, node redis.UniversalClient, keys []string) (func(), error) {
-			pipe := node.Pipeline()
+		err := c.each(ctx, func(ctx context.Context, keys []string) (func(), error) {
+			pipe := c.client.Pipeline()
 			sizes, ttls := make([]*redis.IntCmd, len(keys)), make([]*redis.DurationCmd, len(keys))
 			for i, key := range keys {
 				sizes[i], ttls[i] = pipe.MemoryUsage(ctx, key), pipe.PTTL(ctx, key)
@@ -90,19 +90,19 @@ func (c *Cache[T]) Usage(ctx context.Context, progress ...func(Usage)) (Usage, e
 
 // each visits the keys of the cache, a few at a time, and of a cluster all nodes at once. What visit returns is called by one at a time, an
 // error or not. A key may come twice.
-func (c *Cache[T]) each(ctx context.Context, visit func(ctx context.Context, node redis.UniversalClient, keys []string) (func(), error)) error {
+func (c *Cache[T]) each(ctx context.Context, visit func(ctx context.Context, keys []string) (func(), error)) error {
 	if c.o.Prefix == "" {
 		return fmt.Errorf("%w: a cache without a prefix has no keys of its own, it would be everything", ErrOptions)
 	}
 	var mu sync.Mutex // held while what visit has returned is called
-	sweep := func(ctx context.Context, node redis.UniversalClient) error {
+	sweep := func(ctx context.Context, node redis.Cmdable) error {
 		pattern := glob.Replace(c.o.Prefix) + "*"
 		for cursor := uint64(0); ; {
 			keys, next, err := node.Scan(ctx, cursor, pattern, sweepBatch).Result()
 			if err != nil {
 				return err
 			}
-			done, err := visit(ctx, node, keys) // no keys too, so that progress is told while only those of others come by
+			done, err := visit(ctx, keys) // no keys too, so that progress is told while only those of others come by
 			mu.Lock()
 			done()
 			mu.Unlock()
@@ -114,8 +114,26 @@ func (c *Cache[T]) each(ctx context.Context, visit func(ctx context.Context, nod
 			}
 		}
 	}
-	if c.cluster == nil {
-		return failed(sweep(ctx, c.client))
+	if cluster, ok := behind(c.client).(*redis.ClusterClient); ok {
+		return failed(cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error { return sweep(ctx, node) }))
 	}
-	return failed(c.cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error { return sweep(ctx, node) }))
+	if err := c.whole(ctx); err != nil {
+		return err
+	}
+	return failed(sweep(ctx, c.client))
+}
+
+// whole is an error if the client is one of a cluster and does not show that: then a SCAN by it is one of a single node.
+func (c *Cache[T]) whole(ctx context.Context) error {
+	if c.slots != nil {
+		return nil
+	}
+	info, err := c.client.Info(ctx, "cluster").Result()
+	switch {
+	case err != nil && !errors.As(err, new(redis.Error)): // who may not ask is no worse off than before
+		return err
+	case strings.Contains(info, "cluster_enabled:1"):
+		return fmt.Errorf("%w: there is a cluster behind a %T, whose nodes cannot be reached through it", ErrOptions, c.client)
+	}
+	return nil
 }

@@ -56,6 +56,7 @@ type Builder struct {
 	block    *graph.Node
 	calls    []*graph.Node // commands, each of which has to stand somewhere
 	problems []graph.Problem
+	noRetry  bool
 }
 
 // New returns a Builder of a program without keys, arguments and statements. The name is for people: it stands in errors and in the
@@ -68,6 +69,10 @@ func New(name string) *Builder {
 // ReadOnly promises that the program writes nothing: Compile refuses what may write, and servers that can, hold it to that. Replicas
 // run such programs.
 func (b *Builder) ReadOnly() { b.p.ReadOnly = true }
+
+// NoRetry says that to run the program twice is not the same as to run it once. A client of go-redis that has MaxRetries sends what it got no answer to
+// again, and it may have run: with NoRetry it returns the error instead.
+func (b *Builder) NoRetry() { b.noRetry = true }
 
 // Limit sets after how many turns of loops an embedded engine ends a run; the default is 100 million. A Redis has its
 // own limit: from busy-reply-threshold on, SCRIPT KILL ends a script that has not written.
@@ -287,7 +292,7 @@ func (b *Builder) Compile() (*Program, error) {
 		}
 		return nil, e
 	}
-	return newProgram(&b.p, checked), nil
+	return newProgram(&b.p, checked, b.noRetry), nil
 }
 
 // MustCompile is Compile for programs that are built when the process starts. It panics with the error.

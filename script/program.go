@@ -15,6 +15,7 @@ type Program struct {
 	checked *graph.Program
 	lua     code
 	graph   code
+	noRetry bool
 
 	once   sync.Once
 	traced *Program // the same, whose runs tell what they do
@@ -28,10 +29,10 @@ func newCode(text string) code {
 	return code{text, hex.EncodeToString(sum[:])}
 }
 
-func newProgram(source, checked *graph.Program) *Program {
+func newProgram(source, checked *graph.Program, noRetry bool) *Program {
 	p := *source
 	p.Body = copied(p.Body, map[*graph.Node]*graph.Node{}) // the Builder may go on
-	return &Program{source: &p, checked: checked, lua: newCode(luagen.Source(checked)), graph: newCode(string(graph.Encode(source)))}
+	return &Program{source: &p, checked: checked, lua: newCode(luagen.Source(checked)), graph: newCode(string(graph.Encode(source))), noRetry: noRetry}
 }
 
 // copied is a copy of a node and of all below it, which share what they share.
@@ -57,7 +58,7 @@ func (p *Program) tracing() *Program {
 		if len(problems) > 0 { // it was checked without the trace
 			panic("script: " + problems[0].Text)
 		}
-		p.traced = newProgram(&source, checked)
+		p.traced = newProgram(&source, checked, p.noRetry)
 	})
 	return p.traced
 }

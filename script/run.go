@@ -59,10 +59,10 @@ func (r *Runner) do(ctx context.Context, in *input) *Result {
 			return &Result{p: r.p, err: err}
 		}
 		cmd := r.command(ctx, way, false, in)
-		err = r.client.Process(ctx, cmd)
+		err = r.client.Process(ctx, r.sent(cmd))
 		if replies(err, "NOSCRIPT") {
 			cmd = r.command(ctx, way, true, in)
-			err = r.client.Process(ctx, cmd)
+			err = r.client.Process(ctx, r.sent(cmd))
 		}
 		if !replies(err, "ERR unknown command") || again {
 			return &Result{p: r.p, cmd: cmd}
@@ -130,6 +130,19 @@ func (r *Runner) command(ctx context.Context, way int32, whole bool, in *input) 
 	return cmd
 }
 
+// noRetry is a command that a client does not send again.
+type noRetry struct{ redis.Cmder }
+
+func (noRetry) NoRetry() bool { return true }
+
+// sent is a command as the client gets it.
+func (r *Runner) sent(cmd *redis.Cmd) redis.Cmder {
+	if r.p.noRetry {
+		return noRetry{cmd}
+	}
+	return cmd
+}
+
 // Queue adds a run to a pipeline or transaction, whose Exec gives the Result its value. The program itself travels with it, so that
 // no engine can miss it. Input that does not fit is the Result's error, and nothing is added.
 func (r *Runner) Queue(ctx context.Context, pipe redis.Pipeliner, keys KeyNames, args ArgValues) *Result {
@@ -142,7 +155,7 @@ func (r *Runner) Queue(ctx context.Context, pipe redis.Pipeliner, keys KeyNames,
 		return &Result{p: r.p, err: err}
 	}
 	cmd := r.command(ctx, way, true, in)
-	if err := pipe.Process(ctx, cmd); err != nil {
+	if err := pipe.Process(ctx, r.sent(cmd)); err != nil {
 		return &Result{p: r.p, err: err}
 	}
 	return &Result{p: r.p, cmd: cmd}

@@ -49,7 +49,8 @@ func (e *LostError) Unwrap() error { return e.Err }
 type Engine struct {
 	options *redis.UniversalOptions
 	client  redis.UniversalClient
-	life    context.Context // ends with Close
+	beneath redis.UniversalClient // the same, but for what gathers calls
+	life    context.Context       // ends with Close
 	end     context.CancelFunc
 	running sync.WaitGroup // exchanges that go on in a goroutine
 
@@ -73,7 +74,7 @@ func Open(ctx context.Context, o *redis.UniversalOptions) (*Engine, error) {
 	}
 	e.life, e.end = context.WithCancel(context.Background())
 	var err error
-	if e.client, err = connect(e.options); err != nil {
+	if e.client, e.beneath, err = connect(e.options); err != nil {
 		return nil, err
 	}
 	err = e.await(ctx, func() error { return e.client.Ping(ctx).Err() }, nil)
@@ -98,22 +99,22 @@ func withDefaults(o *redis.UniversalOptions) *redis.UniversalOptions {
 	return &c
 }
 
-// connect makes the client that users hold.
-func connect(o *redis.UniversalOptions) (redis.UniversalClient, error) {
-	switch {
-	case o.IsClusterMode:
-		c := redis.NewClusterClient(o.Cluster())
-		if o.AutoPipelineOptions == nil {
-			return c, nil
-		}
-		return c.AutoPipeline()
-	default:
-		c := dial(o)
-		if o.AutoPipelineOptions == nil {
-			return c, nil
-		}
-		return c.AutoPipeline()
+// connect makes the client that users hold, and the one beneath it, which is the same unless calls are gathered.
+func connect(o *redis.UniversalOptions) (client, beneath redis.UniversalClient, err error) {
+	beneath = dialAny(o)
+	if o.AutoPipelineOptions == nil {
+		return beneath, beneath, nil
 	}
+	client, err = beneath.AutoPipeline()
+	return client, beneath, err
+}
+
+// dialAny makes a client of a cluster, or of one server.
+func dialAny(o *redis.UniversalOptions) redis.UniversalClient {
+	if o.IsClusterMode {
+		return redis.NewClusterClient(o.Cluster())
+	}
+	return dial(o)
 }
 
 // dial makes a client of one server, or of whichever is the master.
@@ -126,6 +127,14 @@ func dial(o *redis.UniversalOptions) *redis.Client {
 
 // Client is go-redis's own client of the same server. Close closes it.
 func (e *Engine) Client() redis.UniversalClient { return e.client }
+
+// Beneath is Client without what gathers calls: a *redis.Client or a *redis.ClusterClient.
+func (e *Engine) Beneath() redis.UniversalClient { return e.beneath }
+
+// KeySlot is the hash slot of a key, if this is a cluster.
+func (e *Engine) KeySlot(key []byte) (slot int, ok bool) {
+	return slotOf(key), e.options.IsClusterMode
+}
 
 // Database is the database that the client is in.
 func (e *Engine) Database() int { return e.options.DB }
@@ -191,6 +200,14 @@ func (e *Engine) Do(ctx context.Context, b *engine.Batch, w *resp.Writer) error 
 	return err
 }
 
+// closeOnce closes a client, unless its user was first.
+func closeOnce(c redis.UniversalClient) error {
+	if err := c.Close(); !errors.Is(err, redis.ErrClosed) {
+		return err
+	}
+	return nil
+}
+
 // Close closes the client and all connections, and waits for the exchanges that are under way to notice.
 func (e *Engine) Close() error {
 	e.mu.Lock()
@@ -202,9 +219,9 @@ func (e *Engine) Close() error {
 	nodes, clusters := slices.Collect(maps.Values(e.nodes)), slices.Collect(maps.Values(e.clusters))
 	e.mu.Unlock()
 	e.end()
-	err := e.client.Close()
-	if errors.Is(err, redis.ErrClosed) {
-		err = nil // its user was first
+	err := closeOnce(e.client)
+	if e.beneath != e.client {
+		err = errors.Join(err, closeOnce(e.beneath))
 	}
 	for _, c := range nodes {
 		err = errors.Join(err, c.Close())

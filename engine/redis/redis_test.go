@@ -428,6 +428,15 @@ func TestAutoPipelineIsAParameter(t *testing.T) {
 	if err := e.Client().Set(t.Context(), "auto", "v", 0).Err(); err != nil {
 		t.Error(err)
 	}
+	if _, ok := e.Beneath().(*redis.Client); !ok {
+		t.Errorf("the client beneath is a %T", e.Beneath())
+	}
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := e.Beneath().Ping(t.Context()).Err(); !errors.Is(err, redis.ErrClosed) {
+		t.Errorf("the client beneath is still open: %v", err)
+	}
 }
 
 func TestSentinelLeadsToTheMaster(t *testing.T) {

@@ -37,6 +37,14 @@ func (e embedded) Embedded() *command.Engine { return e.host }
 // Part tells a front that the host has more than the engine shows.
 func (e embedded) Part() {}
 
+// KeySlot is the hash slot of a key of the namespace, if the engine is a cluster.
+func (e *Engine) KeySlot(key []byte) (slot int, ok bool) {
+	if inner, is := e.inner.(interface{ KeySlot([]byte) (int, bool) }); is {
+		return inner.KeySlot(e.prefix.key(nil, key))
+	}
+	return 0, false
+}
+
 // base returns e.
 func (e *Engine) base() *Engine { return e }
 

@@ -43,6 +43,7 @@ func programs() (push, pop *script.Program) {
 	push = b.MustCompile()
 
 	b = script.New("queue pop")
+	b.NoRetry()
 	q = b.SortedSet("queue")
 	popped := b.Local("popped", []string{})
 	b.Each(q.PopMin(b.Arg("n", script.Int)), func(_, pair *script.Local) { popped.Append(pair.At(0)) })

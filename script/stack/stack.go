@@ -20,10 +20,12 @@ type Stack struct {
 // programs are compiled once.
 var programs = struct{ push, pop, set, get, lookup, merged *script.Program }{
 	compile("stack push", func(b *script.Builder, frames script.List) {
+		b.NoRetry()
 		b.If(frames.Len().Eq(0), func() { b.Do(frames.RPush("{}")) })
 		b.Return(frames.RPush("{}").Sub(1))
 	}),
 	compile("stack pop", func(b *script.Builder, frames script.List) {
+		b.NoRetry()
 		top := b.Local("top", frames.RPop())
 		b.If(top, func() { b.Return(top.FromJSON()) })
 		b.Return(nil)
