@@ -42,6 +42,7 @@ var allowed = map[string][]string{
 	"cache/codec":                 {},
 	"cache":                       {".", "cache/codec", "script"}, // the root: Open
 	"cache/prometheus":            {"cache", "internal/nearstats"},
+	"cache/httpcache":             {"cache", "cache/codec"}, // codec: tests
 	"cache/otel":                  {"cache", "internal/nearstats"},
 	"internal/nearstats":          {"cache"},
 	"script":                      {"internal/graph", "internal/luagen"},
