@@ -195,7 +195,7 @@ func told[T, R any](c *Cache[T], method string, call func() Pending[R]) (R, erro
 	began := time.Now()
 	value, err := call().Value()
 	failure := err
-	if errors.Is(err, ErrMiss) || errors.Is(err, ErrStale) {
+	if errors.Is(err, ErrMiss) || errors.Is(err, ErrStale) || errors.Is(err, ErrOutdated) {
 		failure = nil
 	}
 	c.o.Stats.Called(method, time.Since(began), failure)

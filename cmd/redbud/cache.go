@@ -31,6 +31,8 @@ with its prefix; --codec says how its values are stored.`,
   redbud cache stats --prefix users: redis://localhost
   redbud cache clear --prefix users: redis://localhost
   redbud cache tag --prefix users: redis://localhost berlin paris`,
+		Args: cobra.NoArgs, // else what is no command is taken for a call for help
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.PersistentFlags().StringVar(&o.prefix, "prefix", "", "what the keys of the cache begin with")
 	get := &cobra.Command{

@@ -41,6 +41,7 @@ func TestCacheShowsAndDeletesItsOwn(t *testing.T) {
 	}{
 		{"get --prefix u: URL ann", 0, `{"age":30,"name":"Ann <3"}` + "\n", ""},
 		{"get --prefix u: URL nobody", 1, "", "miss"},
+		{"nosuch", 1, "", `unknown command "nosuch"`},
 		{"get --prefix u: --codec json:// URL ann", 1, "", "cannot be decoded"},
 		{"get --prefix u: --codec nosuch:// URL ann", 1, "", "nosuch"},
 		{"get --prefix b: --codec raw:// URL k", 0, "\x00<\xff", ""},
