@@ -407,8 +407,10 @@ end
 
 -- The elements from the n-th on, where the first is the first.
 local function words_from(list, n)
-	local part, before = {}, n - 1
-	for i = n, #list do part[i - before] = list[i] end
+	local last = #list
+	if last - n < 4000 then return {unpack(list, n, last)} end -- the stack takes twice as many
+	local part = {}
+	for i = n, last do part[i - n + 1] = list[i] end
 	return part
 end
 
