@@ -54,14 +54,21 @@ func openEnvelope(data []byte) (e envelope, err error) {
 	case len(data) < headSize || k != loaded && k != broken:
 		return e, fmt.Errorf("%w: it is none of a Func", codec.ErrDecode)
 	}
-	return envelope{
+	e = envelope{
 		kind:  k,
 		made:  int64(binary.BigEndian.Uint64(data[3:])),
 		took:  time.Duration(binary.BigEndian.Uint32(data[11:])) * time.Microsecond,
 		fresh: int64(binary.BigEndian.Uint64(data[15:])),
 		body:  data[headSize:],
-	}, nil
+	}
+	if e.fresh != math.MaxInt64 && (e.fresh > maxTime || e.fresh < -maxTime) {
+		return e, fmt.Errorf("%w: it is fresh until %d", codec.ErrDecode, e.fresh)
+	}
+	return e, nil
 }
+
+// maxTime is more than any clock says, in milliseconds, and leaves room for differences.
+const maxTime = math.MaxInt64 / 4
 
 // headOf is what one envelope is told from another by.
 func headOf(data []byte) string { return string(data[:min(len(data), headSize)]) }

@@ -645,8 +645,11 @@ func TestWhatIsThereAndIsNoEnvelope(t *testing.T) {
 		strict := memoise(t, db, o)
 		o.Options = cache.Options{BadValues: true, Stats: stats}
 		lenient := memoise(t, db, o)
-		good := "\xc1\x01f" + strings.Repeat("\x7f", 20)
-		bad := []string{"", "x", "\xc1", "\xc1\x02f" + strings.Repeat("\x7f", 30), good + "no number", good}
+		good := "\xc1\x01f" + strings.Repeat("\x00", 13) + "\x0f" + strings.Repeat("\xff", 6)
+		never, late := "\xc1\x01f"+strings.Repeat("\x00", 12)+"\x80"+strings.Repeat("\x00", 7)+"\x02", "\xc1\x01f"+strings.Repeat("\x7f", 20)+"\x02"
+		bad := []string{"", "x", "\xc1", "\xc1\x02f" + strings.Repeat("\x7f", 30), good + "no number", good, never, late}
+		db.Set(ctx, "f:{k}", good+"\x02", 0)
+		returns(t, "a good one", 2)(strict.Get(ctx, "k"))
 		for _, data := range bad {
 			db.Set(ctx, "f:{k}", data, 0)
 			if _, err := strict.Get(ctx, "k"); !errors.Is(err, codec.ErrDecode) {
