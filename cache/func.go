@@ -43,6 +43,7 @@ type FuncOptions[K, V any] struct {
 	Stale        time.Duration // how long a value that is not fresh any more is returned while one is loaded behind it; default 0
 	StaleIfError time.Duration // how long a value that is not fresh any more is returned if the load fails; default 0
 	Early        float64       // how early values are loaded anew, at random, in times that the load takes; 1 is a good one; default 0: never
+	RetryAfter   time.Duration // how long after a load that failed while there was a value to return this process begins no other one for it; default 1s
 	Refreshes    int           // how many loads nobody waits for may run at once in this process; default 8
 
 	// Fleet lets one process load a key at a time, while the others wait. Default false: each process loads for itself.
@@ -65,6 +66,7 @@ type Func[K, V any] struct {
 
 	claimAll, settleAll, renewAll, purge *script.Runner
 	bells                                bells // of loads elsewhere
+	resting                              rests // keys whose loads have failed a moment ago
 
 	mu         sync.Mutex // guards what follows, and the fields of flights that say so
 	flights    map[string]*flight[K, V]
@@ -86,6 +88,9 @@ func NewFunc[K, V any](client redis.UniversalClient, o FuncOptions[K, V]) (*Func
 	o.Options = c.o
 	if o.Refreshes == 0 {
 		o.Refreshes = 8
+	}
+	if o.RetryAfter == 0 {
+		o.RetryAfter = time.Second
 	}
 	if o.Lease == 0 {
 		o.Lease = 10 * time.Second
@@ -117,7 +122,8 @@ func NewFunc[K, V any](client redis.UniversalClient, o FuncOptions[K, V]) (*Func
 // check says what is wrong with the options.
 func (o *FuncOptions[K, V]) check() error {
 	key := o.Prefix + braced("k")
-	for name, d := range map[string]time.Duration{"TTL": o.TTL, "NotFoundTTL": o.NotFoundTTL, "ErrorTTL": o.ErrorTTL, "Stale": o.Stale, "StaleIfError": o.StaleIfError} {
+	for name, d := range map[string]time.Duration{"TTL": o.TTL, "NotFoundTTL": o.NotFoundTTL, "ErrorTTL": o.ErrorTTL, "Stale": o.Stale, "StaleIfError": o.StaleIfError,
+		"RetryAfter": o.RetryAfter} {
 		if d < 0 {
 			return fmt.Errorf("%w: %s is %v", ErrTTL, name, d)
 		}
@@ -251,13 +257,15 @@ func (f *Func[K, V]) Get(ctx context.Context, key K) (none V, _ error) {
 	if err != nil {
 		return none, err
 	}
-	w := &flight[K, V]{key: key, at: at, seen: headOf(data), spare: a == stale || a == old, down: down}
+	w := &flight[K, V]{key: key, at: at, seen: headOf(data), spare: a != gone, down: down}
 	switch {
 	case a == early || a == stale:
 		f.refresh(ctx, w)
 		return e.value, nil
 	case a == fresh:
 		return e.value, e.err
+	case a == old && f.rests(at):
+		return e.value, nil
 	}
 	got, err := f.board(ctx, w)
 	if err != nil {

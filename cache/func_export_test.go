@@ -24,5 +24,8 @@ func awaitWaiting[K, V any](f *Func[K, V], enough func(waiting int) bool) {
 	}
 }
 
+// Resting is how many keys rest.
+func Resting[K, V any](f *Func[K, V]) int { return len(f.resting.at) }
+
 // AwaitLanded returns when no flight is on its way.
 func AwaitLanded[K, V any](f *Func[K, V]) { f.running.Wait() }

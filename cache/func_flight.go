@@ -82,7 +82,7 @@ func (f *Func[K, V]) board(ctx context.Context, wanted ...*flight[K, V]) ([]pass
 	return all, nil
 }
 
-// refresh begins flights that nobody waits for, unless they are on their way, or too many are.
+// refresh begins flights that nobody waits for, unless they are on their way, or too many are, or their keys rest.
 func (f *Func[K, V]) refresh(ctx context.Context, wanted ...*flight[K, V]) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -91,7 +91,7 @@ func (f *Func[K, V]) refresh(ctx context.Context, wanted ...*flight[K, V]) {
 	}
 	var begin []*flight[K, V]
 	for _, w := range wanted {
-		if f.flights[w.at] == nil {
+		if f.flights[w.at] == nil && !f.rests(w.at) {
 			w.waiting, w.idle = 1, true // the cache itself waits
 			f.flights[w.at] = w
 			begin = append(begin, w)
@@ -250,6 +250,7 @@ func (f *Func[K, V]) land(fl *flight[K, V], value V, err error) {
 		value = *new(V)
 	}
 	fl.value, fl.err = value, err
+	f.rested(fl, err)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.end(fl)
@@ -296,7 +297,7 @@ func (f *Func[K, V]) trip(ctx context.Context, fls []*flight[K, V]) (left []*fli
 					f.land(fl, e.value, errors.Join(err, e.err))
 					continue
 				}
-				fl.seen, fl.spare = headOf(c.data), a == stale || a == old
+				fl.seen, fl.spare = headOf(c.data), a != gone
 			}
 			f.flyOn(fl)
 			switch {

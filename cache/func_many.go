@@ -43,7 +43,7 @@ func (f *Func[K, V]) GetMany(ctx context.Context, keys ...K) ([]Found[V], error)
 		var bad bool
 		there[i], ages[i], bad, errs[i] = f.look(ats[i], data)
 		f.reads(ages[i], bad)
-		w := &flight[K, V]{key: key, at: ats[i], seen: headOf(data), spare: ages[i] == stale || ages[i] == old, down: down}
+		w := &flight[K, V]{key: key, at: ats[i], seen: headOf(data), spare: ages[i] != gone, down: down}
 		switch {
 		case errs[i] != nil:
 		case ages[i] >= stale:
@@ -51,6 +51,8 @@ func (f *Func[K, V]) GetMany(ctx context.Context, keys ...K) ([]Found[V], error)
 			if ages[i] != fresh {
 				ripe = append(ripe, w)
 			}
+		case ages[i] == old && f.rests(ats[i]):
+			found[i] = Found[V]{Value: there[i].value, OK: true}
 		default:
 			wanted, places = append(wanted, w), append(places, i)
 		}

@@ -93,16 +93,23 @@ func TestAFuncDoesAsItsModelSays(t *testing.T) {
 		now := newClock()
 		source, loads, failing := 0, 0, error(nil)
 		const ttl, stale, ifError, errorTTL, notFoundTTL = 10 * time.Second, 5 * time.Second, 20 * time.Second, 3 * time.Second, 4 * time.Second
-		f := memoise(t, db, cache.FuncOptions[string, int]{TTL: ttl, Stale: stale, StaleIfError: ifError, ErrorTTL: errorTTL, NotFoundTTL: notFoundTTL,
+		const retryAfter = 6 * time.Second
+		f := memoise(t, db, cache.FuncOptions[string, int]{TTL: ttl, Stale: stale, StaleIfError: ifError, ErrorTTL: errorTTL, NotFoundTTL: notFoundTTL, RetryAfter: retryAfter,
 			Exclude: func(_ string, value int) bool { return value%7 == 0 }, Now: now.now,
 			Load: func(context.Context, string) (int, error) {
 				loads++
 				return source, failing
 			}})
 		model := map[string]*kept{}
+		failed := map[string]time.Time{} // when a load has failed behind a value
 		loaded := 0
 		load := func(key string, spare bool) (int, error) { // what a load brings, and leaves
 			loaded++
+			if failing == nil || errors.Is(failing, cache.ErrNotFound) {
+				delete(failed, key)
+			} else if spare {
+				failed[key] = now.now()
+			}
 			switch {
 			case failing == nil && source%7 == 0:
 				delete(model, key)
@@ -124,9 +131,13 @@ func TestAFuncDoesAsItsModelSays(t *testing.T) {
 				return load(key, false)
 			}
 			over := now.now().Sub(k.fresh)
+			last, resting := failed[key]
+			resting = resting && now.now().Sub(last) < retryAfter
 			switch {
 			case over < 0:
 				return k.value, k.err
+			case k.err == nil && over < ifError && resting:
+				return k.value, nil
 			case k.err == nil && over < stale:
 				value := k.value
 				_, _ = load(key, true)

@@ -408,8 +408,10 @@ func TestStaleValues(t *testing.T) {
 		failing.Store(true)
 		returns[int32](t, "the load fails", 2)(f.Get(ctx, "k"))
 		<-loaded
+		now.move(time.Second)
 		returns[int32](t, "the load fails again", 2)(f.Get(ctx, "k"))
 		<-loaded
+		now.move(time.Second)
 		if found, err := f.GetMany(ctx, "k"); err != nil || found[0] != (cache.Found[int32]{Value: 2, OK: true}) {
 			t.Errorf("GetMany: %v and %v", found, err)
 		}
@@ -420,6 +422,82 @@ func TestStaleValues(t *testing.T) {
 		}
 		<-loaded
 	})
+}
+
+func TestAfterALoadThatFailedTheNextOneWaits(t *testing.T) {
+	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
+		ctx := t.Context()
+		now := newClock()
+		var loads atomic.Int32
+		var failing, gone atomic.Bool
+		f := memoise(t, db, cache.FuncOptions[string, int32]{TTL: time.Minute, Stale: time.Minute, StaleIfError: time.Hour, ErrorTTL: time.Minute, Early: 1e12,
+			RetryAfter: 10 * time.Second, Now: now.now, Rand: func() float64 { return 0.5 },
+			Load: func(context.Context, string) (int32, error) {
+				n := loads.Add(1)
+				if gone.Load() {
+					return 0, cache.ErrNotFound
+				}
+				if failing.Load() {
+					return 0, errors.New("no luck")
+				}
+				return n, nil
+			}})
+		returns[int32](t, "at first", 1)(f.Get(ctx, "k"))
+		failing.Store(true)
+		least := int32(1)
+		for _, age := range []time.Duration{0, time.Minute, 10 * time.Minute} { // it is early, stale, old
+			now.move(age)
+			for range 3 {
+				least++
+				for range 20 {
+					returns[int32](t, "while loads fail", 1)(f.Get(ctx, "k"))
+					cache.AwaitLanded(f)
+					if found, err := f.GetMany(ctx, "k"); err != nil || found[0] != (cache.Found[int32]{Value: 1, OK: true}) {
+						t.Errorf("GetMany while loads fail: %v and %v", found, err)
+					}
+					cache.AwaitLanded(f)
+				}
+				if n := loads.Load(); n != least {
+					t.Errorf("after %v there are %d loads, not %d", age, n, least)
+				}
+				now.move(10 * time.Second)
+			}
+		}
+		failing.Store(false)
+		returns(t, "when it works again", least+1)(f.Get(ctx, "k"))
+		gone.Store(true)
+		now.move(10 * time.Minute)
+		if _, err := f.Get(ctx, "k"); !errors.Is(err, cache.ErrNotFound) { // that it worked has ended the rest
+			t.Errorf("when there is none any more: %v", err)
+		}
+	})
+}
+
+func TestFewKeysRest(t *testing.T) {
+	db := kittest.Open(t, "memory://")
+	now := newClock()
+	failing := false
+	f := memoise(t, db, cache.FuncOptions[int, int]{StaleIfError: time.Hour, RetryAfter: time.Hour, Now: now.now, Load: func(_ context.Context, key int) (int, error) {
+		if failing {
+			return 0, errors.New("no luck")
+		}
+		return key, nil
+	}})
+	keys := make([]int, 5000)
+	for i := range keys {
+		keys[i] = i
+	}
+	for range 2 {
+		found, err := f.GetMany(t.Context(), keys...)
+		if err != nil || slices.ContainsFunc(found, func(f cache.Found[int]) bool { return !f.OK }) {
+			t.Fatal(err)
+		}
+		now.move(time.Hour)
+		failing = true
+	}
+	if n := cache.Resting(f); n != 4096 {
+		t.Errorf("%d keys rest", n)
+	}
 }
 
 func TestWhatIsGoneIsNotStale(t *testing.T) {
@@ -821,6 +899,7 @@ func TestOptionsThatMakeNoSense(t *testing.T) {
 			"jitter":           func(o *cache.FuncOptions[string, int]) { o.Jitter = 1 },
 			"jitter NaN":       func(o *cache.FuncOptions[string, int]) { o.Jitter = math.NaN() },
 			"early":            func(o *cache.FuncOptions[string, int]) { o.Early = -1 },
+			"retries":          func(o *cache.FuncOptions[string, int]) { o.RetryAfter = -1 },
 			"refreshes":        func(o *cache.FuncOptions[string, int]) { o.Refreshes = -1 },
 			"lease":            func(o *cache.FuncOptions[string, int]) { o.Lease = time.Millisecond },
 			"sentinel":         func(o *cache.FuncOptions[string, int]) { o.Sentinels = map[string]error{"x": nil} },
