@@ -395,6 +395,13 @@ func (f *Func[K, V]) settleFlights(ctx context.Context, fls []*flight[K, V], out
 	}
 	f.ask(asked...)
 	counted, err := f.settle(context.WithoutCancel(ctx), keys, loads)
+	if err != nil {
+		tokens := make([]string, len(asked))
+		for i, fl := range asked {
+			tokens[i] = fl.token
+		}
+		f.release(ctx, keys, tokens)
+	}
 	for i, fl := range asked {
 		o := outcomes[fl]
 		if err != nil {

@@ -132,9 +132,10 @@ type claim struct {
 
 // claims claims keys of one slot. seen are the heads of what the caller knows to be there.
 func (f *Func[K, V]) claims(ctx context.Context, keys, seen []string) ([]claim, error) {
-	return call(f, "func claim", func() ([]claim, error) {
+	token := rand.Text()
+	all, err := call(f, "func claim", func() ([]claim, error) {
 		texts, err := f.claimAll.Do(ctx, script.KeyNames{"keys": withLoads(keys)},
-			script.ArgValues{"token": rand.Text(), "lease": f.o.Lease.Milliseconds(), "alone": f.o.Fleet, "seen": seen}).Strings()
+			script.ArgValues{"token": token, "lease": f.o.Lease.Milliseconds(), "alone": f.o.Fleet, "seen": seen}).Strings()
 		if err != nil {
 			return nil, err
 		}
@@ -157,6 +158,34 @@ func (f *Func[K, V]) claims(ctx context.Context, keys, seen []string) ([]claim, 
 			}
 		}
 		return all, nil
+	})
+	if err != nil {
+		tokens := make([]string, len(keys))
+		for i := range tokens {
+			tokens[i] = token
+		}
+		f.release(ctx, keys, tokens)
+	}
+	return all, err
+}
+
+// releaseTime is how long an engine may take to release tokens.
+const releaseTime = time.Second
+
+// release deletes, in the background and if the engine can be asked, tokens of keys of one slot that may be there although nobody loads them: the
+// answer to a claim or to the end of a load was lost. Others would wait for their lease; without FuncOptions.Fleet nobody does.
+func (f *Func[K, V]) release(ctx context.Context, keys, tokens []string) {
+	if !f.o.Fleet {
+		return
+	}
+	f.running.Go(func() {
+		ctx, end := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
+		defer end()
+		loads := make([]landing, len(tokens))
+		for i, token := range tokens {
+			loads[i] = landing{token: token, ttl: release}
+		}
+		_, _ = f.settle(ctx, keys, loads) // else the lease ends
 	})
 }
 

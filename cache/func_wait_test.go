@@ -3,6 +3,7 @@ package cache_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -235,6 +236,67 @@ func TestAClaimWhoseAnswerIsLostIsMadeAgain(t *testing.T) {
 	defer cancel()
 	w.lose("evalsha")
 	returns(t, "when an answer is lost", 1)(f.Get(ctx, "k"))
+}
+
+// losing loses what the next program is sent with, or its answer.
+type losing struct{ call, answer atomic.Bool }
+
+func (*losing) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (l *losing) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		program := strings.Contains(strings.ToLower(cmd.Name()), "eval")
+		if program && l.call.CompareAndSwap(true, false) {
+			cmd.SetErr(io.EOF)
+			return io.EOF
+		}
+		err := next(ctx, cmd)
+		if program && l.answer.CompareAndSwap(true, false) {
+			err = io.EOF
+			cmd.SetErr(err)
+		}
+		return err
+	}
+}
+
+func (*losing) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func TestTokensOfCallsThatAreLostAreReleased(t *testing.T) {
+	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
+		l := &losing{}
+		db.AddHook(l)
+		duringLoad := func() {}
+		f := memoise(t, db, cache.FuncOptions[string, int]{Options: cache.Options{Prefix: "{f}:"}, Fleet: true, Lease: time.Hour,
+			Load: func(context.Context, string) (int, error) {
+				duringLoad()
+				return 1, nil
+			}})
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // it would wait for its own lease
+		defer cancel()
+		returns(t, "while all is well", 1)(f.Get(ctx, "first")) // the engine has the programs
+		l.answer.Store(true)
+		if _, err := f.Get(ctx, "k"); !errors.Is(err, io.EOF) {
+			t.Errorf("a claim whose answer is lost: %v", err)
+		}
+		returns(t, "after a claim whose answer was lost", 1)(f.Get(ctx, "k"))
+		l.answer.Store(true)
+		if _, err := f.GetMany(ctx, "l", "m"); !errors.Is(err, io.EOF) {
+			t.Errorf("claims whose answer is lost: %v", err)
+		}
+		returns(t, "after claims whose answer was lost", 1)(f.Get(ctx, "m"))
+		duringLoad = func() {
+			l.call.Store(true)
+			duringLoad = func() {}
+		}
+		if _, err := f.Get(ctx, "n"); !errors.Is(err, io.EOF) {
+			t.Errorf("a load whose end is lost: %v", err)
+		}
+		returns(t, "after a load whose end was lost", 1)(f.Get(ctx, "n"))
+		cache.AwaitLanded(f)
+		nothingIsLoaded(t, db, "{f}:{l}")
+	})
 }
 
 // rounds counts round trips of programs.
