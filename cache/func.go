@@ -26,8 +26,9 @@ type FuncOptions[K, V any] struct {
 	// Load computes the value at a key. It returns ErrNotFound, wrapped or not, if there is none. Its context has the values of that of the first who
 	// asked, and ends when nobody waits for the value any more.
 	Load func(ctx context.Context, key K) (V, error)
-	// LoadMany computes the values at different keys, in their order; those that are not OK are not found. Default: GetMany calls Load for one key
-	// after another.
+	// LoadMany computes the values at different keys, in their order; those that are not OK are not found. Who waits for one of them waits for all,
+	// and an error or a panic is that of all. Default: GetMany calls Load for one key after another, each of which is there as soon as it is loaded,
+	// and fails alone.
 	LoadMany func(ctx context.Context, keys []K) ([]Found[V], error)
 	// Key is the text of a key, a different one for each. Default: made of all that the key holds, as docs/cache.md says.
 	Key func(K) string

@@ -267,26 +267,24 @@ func (f *Func[K, V]) land(fl *flight[K, V], value V, err error) {
 	close(fl.done)
 }
 
-// fly lands flights: all that it can with one load, each of the others with its own.
+// fly lands flights: all that it can together, each of the others on its own, as soon as that is known.
 func (f *Func[K, V]) fly(ctx context.Context, fls []*flight[K, V]) {
-	left := f.trip(ctx, fls)
 	if len(fls) == 1 {
-		for len(left) > 0 {
-			left = f.trip(ctx, left)
+		for again := true; again; {
+			again = false
+			f.trip(ctx, fls, func(*flight[K, V]) { again = true })
 		}
 		return
 	}
 	var each sync.WaitGroup
-	for _, fl := range left {
-		each.Go(func() { f.fly(ctx, []*flight[K, V]{fl}) })
-	}
+	f.trip(ctx, fls, func(fl *flight[K, V]) { each.Go(func() { f.fly(ctx, []*flight[K, V]{fl}) }) })
 	each.Wait()
 }
 
-// trip claims flights, loads those that nobody else loads, and lands them. Left are those of several that somebody else loads and anybody wants, or one of which has
-// something foreign at its key, those that were purged meanwhile although somebody may have joined since, and those that found something new which
-// is not fresh either.
-func (f *Func[K, V]) trip(ctx context.Context, fls []*flight[K, V]) (left []*flight[K, V]) {
+// trip claims flights, loads those that nobody else loads, and lands them. Left, and another's from then on, are those of several that somebody else
+// loads and anybody wants, or one of which has something foreign at its key, those that were purged meanwhile although somebody may have joined since,
+// and those that found something new which is not fresh either.
+func (f *Func[K, V]) trip(ctx context.Context, fls []*flight[K, V], left func(*flight[K, V])) {
 	loads := map[*flight[K, V]]bool{}
 	for _, group := range f.bySlot(fls) {
 		for i, c := range f.claimFlights(ctx, group, len(fls) == 1) {
@@ -302,7 +300,7 @@ func (f *Func[K, V]) trip(ctx context.Context, fls []*flight[K, V]) (left []*fli
 			f.flyOn(fl)
 			switch {
 			case errors.Is(c.err, ErrWrongType) && len(group) > 1: // nobody knows at which key
-				left = append(left, fl)
+				left(fl)
 			case c.err != nil && !f.mayLoad(c.err):
 				f.land(fl, *new(V), c.err)
 			case c.err != nil || c.token != "" || fl.down:
@@ -310,23 +308,15 @@ func (f *Func[K, V]) trip(ctx context.Context, fls []*flight[K, V]) (left []*fli
 				loads[fl] = true
 			case c.data == nil && f.abandon(fl):
 			default:
-				left = append(left, fl)
+				left(fl)
 			}
 		}
 	}
 	if len(loads) == 0 {
-		return left
+		return
 	}
 	loading := slices.DeleteFunc(slices.Clone(fls), func(fl *flight[K, V]) bool { return !loads[fl] }) // in the order that was asked for
-	outcomes, purged := f.load(ctx, loading)
-	byFlight := map[*flight[K, V]]outcome[V]{}
-	for i, fl := range loading {
-		byFlight[fl] = outcomes[i]
-	}
-	for _, group := range f.bySlot(loading) {
-		left = append(left, f.settleFlights(ctx, group, byFlight, purged)...)
-	}
-	return left
+	f.load(ctx, loading, left)
 }
 
 // bySlot are flights whose keys an engine can take at once.
@@ -373,109 +363,150 @@ func (f *Func[K, V]) claimFlights(ctx context.Context, fls []*flight[K, V], alon
 	return answers
 }
 
-// settleFlights lands flights of one slot that were loaded, and returns those that have to be loaded again.
-func (f *Func[K, V]) settleFlights(ctx context.Context, fls []*flight[K, V], outcomes map[*flight[K, V]]outcome[V], purged bool) (left []*flight[K, V]) {
-	var asked []*flight[K, V]
-	var keys []string
-	var loads []landing
-	for _, fl := range fls {
-		o := outcomes[fl]
-		switch {
-		case purged:
-			left = append(left, fl)
-		case fl.token == "" || o.ttl == release && !f.o.Fleet:
-			f.land(fl, o.value, o.err)
-		default:
-			asked, keys = append(asked, fl), append(keys, fl.at)
-			loads = append(loads, landing{fl.token, o.ttl, o.data})
-		}
-	}
-	if len(asked) == 0 {
-		return left
-	}
-	f.ask(asked...)
-	counted, err := f.settle(context.WithoutCancel(ctx), keys, loads)
-	if err != nil {
-		tokens := make([]string, len(asked))
-		for i, fl := range asked {
-			tokens[i] = fl.token
-		}
-		f.release(ctx, keys, tokens)
-	}
-	for i, fl := range asked {
-		o := outcomes[fl]
-		if err != nil {
-			f.flyOn(fl)
-		}
-		switch {
-		case err != nil && !f.mayLoad(err) && o.err == nil:
-			f.land(fl, o.value, err)
-		case err == nil && !counted[i] && o.ttl != release && f.again(fl):
-			f.flyOn(fl)
-			left = append(left, fl)
-		default:
-			f.land(fl, o.value, o.err)
-		}
-	}
-	return left
-}
-
 // outcome is what a load brought, and what becomes of it.
-type outcome[V any] struct {
+type outcome[K, V any] struct {
+	fl    *flight[K, V]
 	value V
 	err   error
 	ttl   int64 // milliseconds, 0 for ever, drop or release
 	data  []byte
 }
 
-// load loads flights in a goroutine of its own, whose panic or end is an error, and renews their leases meanwhile. purged: it was ended, since it
-// would not be kept.
-func (f *Func[K, V]) load(ctx context.Context, fls []*flight[K, V]) (outcomes []outcome[V], purged bool) {
+// settleFlights lands flights that were loaded. Left are those that have to be loaded again.
+func (f *Func[K, V]) settleFlights(ctx context.Context, outcomes []outcome[K, V], left func(*flight[K, V])) {
+	var asked []outcome[K, V]
+	var keys []string
+	for _, o := range outcomes {
+		switch {
+		case errors.Is(context.Cause(ctx), errPurged): // the load was ended, since it would not be kept
+			left(o.fl)
+		case o.fl.token == "" || o.ttl == release && !f.o.Fleet:
+			f.land(o.fl, o.value, o.err)
+		default:
+			asked, keys = append(asked, o), append(keys, o.fl.at)
+		}
+	}
+	if len(asked) == 0 {
+		return
+	}
+	for _, group := range f.c.groups(keys) {
+		f.settleSlot(ctx, pick(asked, group), pick(keys, group), left)
+	}
+}
+
+// settleSlot lands flights of one slot that have tokens.
+func (f *Func[K, V]) settleSlot(ctx context.Context, outcomes []outcome[K, V], keys []string, left func(*flight[K, V])) {
+	loads, tokens := make([]landing, len(outcomes)), make([]string, len(outcomes))
+	for i, o := range outcomes {
+		loads[i], tokens[i] = landing{o.fl.token, o.ttl, o.data}, o.fl.token
+	}
+	for _, o := range outcomes {
+		f.ask(o.fl)
+	}
+	counted, err := f.settle(context.WithoutCancel(ctx), keys, loads)
+	if err != nil {
+		f.release(ctx, keys, tokens)
+	}
+	for i, o := range outcomes {
+		if err != nil {
+			f.flyOn(o.fl)
+		}
+		switch {
+		case err != nil && !f.mayLoad(err) && o.err == nil:
+			f.land(o.fl, o.value, err)
+		case err == nil && !counted[i] && o.ttl != release && f.again(o.fl):
+			f.flyOn(o.fl)
+			left(o.fl)
+		default:
+			f.land(o.fl, o.value, o.err)
+		}
+	}
+}
+
+// load loads flights, renews their leases meanwhile, and lands them: those of one call of LoadMany together, others one after another as they come,
+// while the next ones are loaded.
+func (f *Func[K, V]) load(ctx context.Context, fls []*flight[K, V], left func(*flight[K, V])) {
 	ctx, lost := context.WithCancelCause(ctx)
 	defer lost(nil)
-	done, stop := context.WithCancel(context.WithoutCancel(ctx))
+	parts := [][]*flight[K, V]{fls}
+	if f.o.LoadMany == nil {
+		parts = slices.Collect(slices.Chunk(fls, 1))
+	}
+	kept, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	leases := f.leases(fls)
+	var keeping sync.WaitGroup
+	keeping.Go(func() { f.keep(kept, fls, leases, lost) })
+	loaded := make(chan []outcome[K, V], len(parts))
 	go func() {
-		defer stop()
+		for _, part := range parts {
+			loaded <- f.outcomes(ctx, part)
+		}
+	}()
+	for n := 0; n < len(parts); {
+		outcomes := <-loaded
+		for n++; len(loaded) > 0; n++ { // what has come in the meantime is stored at once
+			outcomes = append(outcomes, <-loaded...)
+		}
+		if n == len(parts) {
+			stop()
+			keeping.Wait() // whether they are kept is now up to who stores them
+		}
+		f.settleFlights(ctx, outcomes, left)
+	}
+}
+
+// leases are the tokens of flights, by slot. Those of flights that are loaded without one are not kept.
+func (f *Func[K, V]) leases(fls []*flight[K, V]) [][]lease {
+	kept := slices.DeleteFunc(slices.Clone(fls), func(fl *flight[K, V]) bool { return fl.token == "" })
+	if len(kept) == 0 {
+		return nil
+	}
+	var all [][]lease
+	for _, group := range f.bySlot(kept) {
+		leases := make([]lease, len(group))
+		for i, fl := range group {
+			leases[i] = lease{fl.at + loadSuffix, fl.token}
+		}
+		all = append(all, leases)
+	}
+	return all
+}
+
+// outcomes are those of flights that are loaded together, in a goroutine of its own whose panic or end is an error.
+func (f *Func[K, V]) outcomes(ctx context.Context, fls []*flight[K, V]) (outcomes []outcome[K, V]) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
 		defer func() {
 			if outcomes == nil {
 				err := fmt.Errorf("%w: %v\n%s", ErrPanic, recover(), debug.Stack())
 				f.o.Stats.Called("load", 0, err)
-				outcomes = f.all(fls, err)
+				for _, fl := range fls {
+					outcomes = append(outcomes, outcome[K, V]{fl: fl, err: err, ttl: release})
+				}
 			}
 		}()
 		outcomes = f.compute(ctx, fls)
 	}()
-	f.keep(done, fls, lost)
-	return outcomes, errors.Is(context.Cause(ctx), errPurged)
-}
-
-// all is an error as the outcome of each flight.
-func (f *Func[K, V]) all(fls []*flight[K, V], err error) []outcome[V] {
-	outcomes := make([]outcome[V], len(fls))
-	for i := range fls {
-		outcomes[i] = outcome[V]{err: err, ttl: release}
-	}
+	<-done
 	return outcomes
 }
 
 // compute calls the functions of the options.
-func (f *Func[K, V]) compute(ctx context.Context, fls []*flight[K, V]) []outcome[V] {
+func (f *Func[K, V]) compute(ctx context.Context, fls []*flight[K, V]) []outcome[K, V] {
 	if f.o.LoadMany != nil && (len(fls) > 1 || f.o.Load == nil) {
 		return f.computeMany(ctx, fls)
 	}
-	outcomes := make([]outcome[V], len(fls))
-	for i, fl := range fls {
-		began := time.Now()
-		value, err := f.o.Load(ctx, fl.key)
-		took := time.Since(began)
-		f.o.Stats.Called("load", took, failure(err))
-		outcomes[i] = f.judge(fl, value, err, took)
-	}
-	return outcomes
+	began := time.Now()
+	value, err := f.o.Load(ctx, fls[0].key)
+	took := time.Since(began)
+	f.o.Stats.Called("load", took, failure(err))
+	return []outcome[K, V]{f.judge(fls[0], value, err, took)}
 }
 
 // computeMany calls LoadMany.
-func (f *Func[K, V]) computeMany(ctx context.Context, fls []*flight[K, V]) []outcome[V] {
+func (f *Func[K, V]) computeMany(ctx context.Context, fls []*flight[K, V]) []outcome[K, V] {
 	keys := make([]K, len(fls))
 	for i, fl := range fls {
 		keys[i] = fl.key
@@ -487,7 +518,7 @@ func (f *Func[K, V]) computeMany(ctx context.Context, fls []*flight[K, V]) []out
 		err = fmt.Errorf("cache: LoadMany returned %d values for %d keys", len(found), len(keys))
 	}
 	f.o.Stats.Called("load", took, failure(err))
-	outcomes := make([]outcome[V], len(fls))
+	outcomes := make([]outcome[K, V], len(fls))
 	for i, fl := range fls {
 		switch {
 		case err != nil:
@@ -510,8 +541,8 @@ func failure(err error) error {
 }
 
 // judge decides what becomes of what a load brought.
-func (f *Func[K, V]) judge(fl *flight[K, V], value V, err error, took time.Duration) outcome[V] {
-	o := outcome[V]{value: value, err: err, ttl: release}
+func (f *Func[K, V]) judge(fl *flight[K, V], value V, err error, took time.Duration) outcome[K, V] {
+	o := outcome[K, V]{fl: fl, value: value, err: err, ttl: release}
 	now := f.o.Now()
 	e := envelope{kind: loaded, made: now.UnixMilli(), took: max(took, time.Microsecond)}
 	ttl := f.o.TTL
@@ -533,7 +564,7 @@ func (f *Func[K, V]) judge(fl *flight[K, V], value V, err error, took time.Durat
 	default:
 		ttl = f.o.ErrorTTL
 	}
-	refuse := func(err error) outcome[V] { return outcome[V]{err: err, ttl: release} }
+	refuse := func(err error) outcome[K, V] { return outcome[K, V]{fl: fl, err: err, ttl: release} }
 	if ttl > 0 && ttl != Forever {
 		ttl = max(ttl-time.Duration(float64(ttl)*f.o.Jitter*f.o.Rand()), time.Millisecond)
 	}

@@ -269,11 +269,12 @@ func (f *Func[K, V]) await(ctx context.Context, fl *flight[K, V]) (claim, error)
 // errPurged ends the context of a load that will not be kept.
 var errPurged = errors.New("cache: purged during its load")
 
+// lease is the token of a load at its key.
+type lease struct{ load, token string }
+
 // keep renews the tokens of loads until ctx ends. If that of a single one will not be kept and somebody may have joined it since, its load ends
 // with errPurged. An engine that does not answer ends nothing: the load is worth something to who waits for it.
-func (f *Func[K, V]) keep(ctx context.Context, fls []*flight[K, V], lost context.CancelCauseFunc) {
-	mine := slices.DeleteFunc(slices.Clone(fls), func(fl *flight[K, V]) bool { return fl.token == "" })
-	slots := f.bySlot(mine)
+func (f *Func[K, V]) keep(ctx context.Context, fls []*flight[K, V], slots [][]lease, lost context.CancelCauseFunc) {
 	tick := time.NewTicker(f.o.Lease / 3)
 	defer tick.Stop()
 	for {
@@ -282,20 +283,20 @@ func (f *Func[K, V]) keep(ctx context.Context, fls []*flight[K, V], lost context
 			return
 		case <-tick.C:
 		}
-		if len(mine) > 0 && !f.renew(ctx, slots) && len(fls) == 1 && f.forget(fls[0]) {
+		if len(slots) > 0 && !f.renew(ctx, slots) && len(fls) == 1 && f.forget(fls[0]) {
 			lost(errPurged)
 		}
 	}
 }
 
 // renew renews the tokens of loads, at once however many there are, and tells whether none is known to be lost.
-func (f *Func[K, V]) renew(ctx context.Context, slots [][]*flight[K, V]) bool {
+func (f *Func[K, V]) renew(ctx context.Context, slots [][]lease) bool {
 	pipe := f.c.client.Pipeline()
 	results := make([]*script.Result, len(slots))
-	for s, fls := range slots {
-		loads, tokens := make([]string, len(fls)), make([]string, len(fls))
-		for i, fl := range fls {
-			loads[i], tokens[i] = fl.at+loadSuffix, fl.token
+	for s, leases := range slots {
+		loads, tokens := make([]string, len(leases)), make([]string, len(leases))
+		for i, l := range leases {
+			loads[i], tokens[i] = l.load, l.token
 		}
 		results[s] = f.renewAll.Queue(ctx, pipe, script.KeyNames{"loads": loads}, script.ArgValues{"lease": f.o.Lease.Milliseconds(), "tokens": tokens})
 	}

@@ -1012,6 +1012,58 @@ func TestAFuncOfAServerThatStandsStill(t *testing.T) {
 	}
 }
 
+func TestKeysThatAreLoadedOneByOneDoNotWaitForEachOther(t *testing.T) {
+	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
+		ctx := t.Context()
+		began, goOn := make(chan struct{}), make(chan struct{})
+		failure := errors.New("no luck")
+		loads := map[string]int{} // by one after another
+		f := memoise(t, db, cache.FuncOptions[string, string]{Fleet: true, Load: func(_ context.Context, key string) (string, error) {
+			loads[key]++
+			switch key {
+			case "slow":
+				close(began)
+				<-goOn
+			case "panics":
+				panic("oh no")
+			case "ends":
+				runtime.Goexit()
+			case "fails":
+				return "", failure
+			}
+			return key, nil
+		}})
+		keys := []string{"quick", "panics", "ends", "fails", "slow", "last"}
+		var group sync.WaitGroup
+		group.Go(func() {
+			found, err := f.GetMany(ctx, keys...)
+			if !errors.Is(err, failure) || !errors.Is(err, cache.ErrPanic) || len(found) != len(keys) {
+				t.Errorf("%v and %v", found, err)
+				return
+			}
+			for i, key := range keys {
+				want := cache.Found[string]{Value: key, OK: true}
+				if i >= 1 && i <= 3 {
+					want = cache.Found[string]{}
+				}
+				if found[i] != want {
+					t.Errorf("%s is %v", key, found[i])
+				}
+			}
+		})
+		<-began
+		returns(t, "what is loaded", "quick")(f.Get(ctx, "quick")) // while another one is
+		close(goOn)
+		group.Wait()
+		for _, key := range keys {
+			if loads[key] != 1 {
+				t.Errorf("%s was loaded %d times", key, loads[key])
+			}
+			nothingIsLoaded(t, db, "f:{"+key+"}")
+		}
+	})
+}
+
 func TestManyMoreKeys(t *testing.T) {
 	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
 		ctx := t.Context()
