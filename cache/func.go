@@ -65,9 +65,9 @@ type Func[K, V any] struct {
 	named     map[string]error // sentinels by their names
 	sentinels []string         // the names, in order
 
-	claimAll, settleAll, renewAll, purge *script.Runner
-	bells                                bells // of loads elsewhere
-	resting                              rests // keys whose loads have failed a moment ago
+	claimAll, settleAll, renewAll, put, purgeAll *script.Runner
+	bells                                        bells // of loads elsewhere
+	resting                                      rests // keys whose loads have failed a moment ago
 
 	mu         sync.Mutex // guards what follows, and the fields of flights that say so
 	flights    map[string]*flight[K, V]
@@ -105,7 +105,8 @@ func NewFunc[K, V any](client redis.UniversalClient, o FuncOptions[K, V]) (*Func
 	f := &Func[K, V]{
 		c: c, o: o, named: maps.Clone(o.Sentinels), flights: map[string]*flight[K, V]{}, groups: map[*group]bool{},
 		bells:    bells{client: client, waiting: map[string]map[chan struct{}]bool{}},
-		claimAll: claimAll.On(client), settleAll: settleAll.On(client), renewAll: renewAll.On(client), purge: purge.On(client),
+		claimAll: claimAll.On(client), settleAll: settleAll.On(client), renewAll: renewAll.On(client),
+		put: putOne.On(client), purgeAll: purgeAll.On(client),
 	}
 	if f.named == nil {
 		f.named = map[string]error{}
@@ -282,22 +283,6 @@ func (f *Func[K, V]) Get(ctx context.Context, key K) (none V, _ error) {
 // forgives is whether a value of an age is returned in place of the error of a load.
 func (f *Func[K, V]) forgives(ctx context.Context, a age, err error) bool {
 	return a == old && ctx.Err() == nil && !errors.Is(err, ErrNotFound)
-}
-
-// Purge deletes the value at a key, and tells whether there was one. Nobody who asks from then on gets what was loaded, or began to be, before, in
-// this process or another; no such load is kept.
-func (f *Func[K, V]) Purge(ctx context.Context, key K) (existed bool, err error) {
-	at, err := f.at(key)
-	if err != nil {
-		return false, err
-	}
-	existed, err = call(f, "func purge", func() (bool, error) {
-		return f.purge.Do(ctx, script.KeyNames{"value": at, "load": at + loadSuffix}, nil).Bool()
-	})
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.flights, at) // who waits for it asked before
-	return existed, err
 }
 
 // Close lets nobody load any more, and waits for the loads that are running. When ctx ends first, it ends theirs and returns its error. The client

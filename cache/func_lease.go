@@ -113,16 +113,6 @@ var renewAll = func() *script.Program {
 	return b.MustCompile()
 }()
 
-// purge deletes a value and the token of its load, and tells whether there was a value.
-var purge = func() *script.Program {
-	b := script.New("cache purge")
-	value, load := b.Var("value"), b.Var("load")
-	existed := b.Local("existed", value.Delete())
-	b.If(load.Delete(), func() { b.Do(b.CallKeyless("PUBLISH", load, "purged")) })
-	b.Return(existed)
-	return b.MustCompile()
-}()
-
 // claim is what a key was claimed with: what is there, the token of a load, or a time to wait.
 type claim struct {
 	data  []byte // nil: nothing that was not seen

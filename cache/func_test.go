@@ -54,6 +54,40 @@ func ExampleNewFunc() {
 	// true <nil>
 }
 
+func ExampleFunc_Set() {
+	ctx := context.Background()
+	db, err := redbud.Open(ctx, "memory://")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+
+	square, err := cache.NewFunc(db, cache.FuncOptions[int, int]{
+		Options: cache.Options{Prefix: "square:"},
+		TTL:     time.Hour,
+		Load: func(ctx context.Context, n int) (int, error) {
+			fmt.Println("computing")
+			return n * n, nil
+		},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer square.Close(ctx)
+	fmt.Println(square.Set(ctx, 7, 49), square.Set(ctx, 8, 64))
+	fmt.Println(square.Get(ctx, 7))
+	fmt.Println(square.PurgeMany(ctx, 7, 9))
+	fmt.Println(square.Clear(ctx))
+	fmt.Println(square.Get(ctx, 8))
+	// Output:
+	// <nil> <nil>
+	// 49 <nil>
+	// 1 <nil>
+	// 1 <nil>
+	// computing
+	// 64 <nil>
+}
+
 func ExampleFunc_GetMany() {
 	ctx := context.Background()
 	db, err := redbud.Open(ctx, "memory://")
@@ -256,12 +290,24 @@ func TestALoadThatBeganBeforeAPurgeIsNotKept(t *testing.T) {
 	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
 		for _, fleet := range []bool{false, true} {
 			for _, elsewhere := range []bool{false, true} {
-				for _, lease := range []time.Duration{time.Hour, 10 * time.Millisecond} { // the load is found out at its end, or meanwhile
+				for how, purge := range map[string]func(f *cache.Func[string, int32]) error{
+					"purge": func(f *cache.Func[string, int32]) error { _, err := f.Purge(t.Context(), "k"); return err },
+					"purge quickly": func(f *cache.Func[string, int32]) error { // the load is found out meanwhile, else at its end
+						_, err := f.PurgeMany(t.Context(), "other", "k")
+						return err
+					},
+					"set":   func(f *cache.Func[string, int32]) error { return f.Set(t.Context(), "k", 2) },
+					"clear": func(f *cache.Func[string, int32]) error { _, err := f.Clear(t.Context()); return err },
+				} {
+					lease := time.Hour
+					if how == "purge quickly" {
+						lease = 10 * time.Millisecond
+					}
 					ctx := t.Context()
 					var source, loads atomic.Int32
 					source.Store(1)
 					began, goOn := make(chan struct{}), make(chan struct{})
-					o := cache.FuncOptions[string, int32]{Options: cache.Options{Prefix: fmt.Sprint(fleet, elsewhere, lease)}, Fleet: fleet, Lease: lease,
+					o := cache.FuncOptions[string, int32]{Options: cache.Options{Prefix: fmt.Sprint(fleet, elsewhere, how)}, Fleet: fleet, Lease: lease,
 						Load: func(working context.Context, _ string) (int32, error) {
 							value := source.Load()
 							if loads.Add(1) == 1 {
@@ -287,8 +333,7 @@ func TestALoadThatBeganBeforeAPurgeIsNotKept(t *testing.T) {
 					})
 					<-began
 					source.Store(2)
-					_, err := purger.Purge(ctx, "k")
-					if err != nil {
+					if err := purge(purger); err != nil {
 						t.Fatal(err)
 					}
 					var later sync.WaitGroup
@@ -315,6 +360,67 @@ func (c claimed) Called(method string, _ time.Duration, _ error) {
 	if method == "func claim" {
 		c <- struct{}{}
 	}
+}
+
+func TestClearLeavesNothing(t *testing.T) {
+	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
+		ctx := t.Context()
+		now := newClock()
+		blocking := make(chan chan struct{}, 1)
+		began := make(chan struct{})
+		f := memoise(t, db, cache.FuncOptions[int, int]{Fleet: true, Lease: time.Hour, Now: now.now, Load: func(_ context.Context, key int) (int, error) {
+			select {
+			case goOn := <-blocking:
+				began <- struct{}{}
+				<-goOn
+			default:
+			}
+			return key, nil
+		}})
+		keys := make([]int, 100)
+		for i := range keys {
+			keys[i] = i
+		}
+		if _, err := f.GetMany(ctx, keys...); err != nil {
+			t.Fatal(err)
+		}
+		elsewhere := memoise(t, db, cache.FuncOptions[int, int]{Fleet: true, Lease: time.Hour, Load: func(_ context.Context, key int) (int, error) { return key, nil }})
+		goOn := make(chan struct{})
+		blocking <- goOn
+		var group sync.WaitGroup
+		group.Go(func() { returns(t, "who asked before", 1000)(f.Get(ctx, 1000)) })
+		<-began
+		group.Go(func() { returns(t, "who waits elsewhere", 1000)(elsewhere.Get(ctx, 1000)) })
+		foreign := []string{"f", "g:{1}:load"}
+		for _, key := range foreign {
+			if err := db.Set(ctx, key, 1, 0).Err(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		told := 0
+		n, err := f.Clear(ctx, func(deleted int) { told = deleted })
+		if n < 100 || n > 101 || told != n || err != nil { // 101 if somebody elsewhere was quick
+			t.Errorf("Clear: %d and %v, told %d", n, err, told)
+		}
+		close(goOn)
+		group.Wait()
+		for _, key := range keys {
+			if n := db.Exists(ctx, fmt.Sprintf("f:{%d}", key)).Val(); n != 0 {
+				t.Errorf("%d is left", key)
+			}
+		}
+		for _, key := range foreign {
+			if n := db.Exists(ctx, key).Val(); n != 1 {
+				t.Errorf("%q is gone", key)
+			}
+		}
+		nothingIsLoaded(t, db, "f:{1000}")
+		ended, cancel := context.WithCancel(ctx)
+		cancel()
+		if _, err := f.Clear(ended); !errors.Is(err, context.Canceled) {
+			t.Errorf("Clear when the context has ended: %v", err)
+		}
+	})
 }
 
 func TestALoadThatVanishedIsDoneAgain(t *testing.T) {
@@ -1010,6 +1116,42 @@ func TestAFuncOfAServerThatStandsStill(t *testing.T) {
 	if err := f.Close(t.Context()); err != nil {
 		t.Error(err)
 	}
+}
+
+func TestWhatIsSetIsKeptAsIfItHadBeenLoaded(t *testing.T) {
+	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
+		ctx := t.Context()
+		now := newClock()
+		f := memoise(t, db, cache.FuncOptions[string, int]{StaleIfError: time.Minute, Jitter: 0.5, Rand: func() float64 { return 0.5 }, Now: now.now,
+			Options: cache.Options{MaxValue: 5},
+			TTLOf:   func(_ string, value int) time.Duration { return time.Duration(value) * time.Hour },
+			Exclude: func(_ string, value int) bool { return value == 13 },
+			Load:    func(context.Context, string) (int, error) { return 0, cache.ErrNotFound }})
+		if err := f.Set(ctx, "k", 4); err != nil {
+			t.Fatal(err)
+		}
+		if ttl := db.TTL(ctx, "f:{k}").Val(); ttl <= 3*time.Hour || ttl > 3*time.Hour+time.Minute {
+			t.Errorf("it stays %v", ttl)
+		}
+		now.move(3*time.Hour - time.Millisecond)
+		returns(t, "what was set", 4)(f.Get(ctx, "k"))
+		now.move(time.Millisecond)
+		if _, err := f.Get(ctx, "k"); !errors.Is(err, cache.ErrNotFound) {
+			t.Errorf("when it is not fresh any more: %v", err)
+		}
+		for _, c := range []struct {
+			value int
+			err   error
+			there int64
+		}{{5, nil, 1}, {0, cache.ErrTTL, 1}, {1 << 40, cache.ErrTooLarge, 1}, {13, nil, 0}} {
+			if err := f.Set(ctx, "k", c.value); !errors.Is(err, c.err) {
+				t.Errorf("Set of %d: %v", c.value, err)
+			}
+			if n := db.Exists(ctx, "f:{k}").Val(); n != c.there {
+				t.Errorf("after Set of %d %d values are there", c.value, n)
+			}
+		}
+	})
 }
 
 func TestKeysThatAreLoadedOneByOneDoNotWaitForEachOther(t *testing.T) {

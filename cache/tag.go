@@ -106,6 +106,11 @@ func (c *Cache[T]) tagKey(tag string) string { return c.o.Prefix + tagMark + tag
 // tagMark begins the keys of tags after the prefix.
 const tagMark = "\xc1t:"
 
+// own tells whether a key of the engine that begins with the prefix is no value's, but a tag's.
+func (c *Cache[T]) own(key string) bool {
+	return len(key) > len(c.o.Prefix) && key[len(c.o.Prefix)] == mark
+}
+
 // Load is a load of values with tags that has begun. It is safe for concurrent use.
 type Load[T any] struct {
 	c     *Cache[T]

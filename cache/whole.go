@@ -71,7 +71,7 @@ func (c *Cache[T]) Usage(ctx context.Context, progress ...func(Usage)) (Usage, e
 			return func() {
 				for i, key := range keys {
 					switch ttl := ttls[i].Val(); {
-					case ttl == -2, len(key) > len(c.o.Prefix) && key[len(c.o.Prefix)] == mark: // gone, or of a tag
+					case ttl == -2, c.own(key): // gone, or of a tag
 						continue
 					case ttl == -1:
 						u.Forever++
