@@ -19,7 +19,7 @@
 //	redbud.cache.near.invalidated   values that were forgotten because they had changed, or might have
 //	redbud.cache.near.evicted       values that were forgotten because there were too many
 //	redbud.cache.near.entries       values that are kept
-//	redbud.cache.near.bytes         what these take as the engine stores them
+//	redbud.cache.near.bytes         what these take as the engine stores them, with their keys
 //	redbud.cache.near.feeds         near caches that serve values from the process now
 package otel
 

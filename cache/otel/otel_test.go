@@ -175,7 +175,7 @@ func TestWhatNearCachesDoIsCounted(t *testing.T) {
 	}
 	want := map[string]int64{
 		"redbud.cache.near.hits n": 4, "redbud.cache.near.misses n": 2, "redbud.cache.near.invalidated n": 0, "redbud.cache.near.evicted n": 0,
-		"redbud.cache.near.entries n": 2, "redbud.cache.near.bytes n": 2, "redbud.cache.near.feeds n": 2,
+		"redbud.cache.near.entries n": 2, "redbud.cache.near.bytes n": 4, "redbud.cache.near.feeds n": 2,
 	}
 	if got := collect(); !maps.Equal(got, want) {
 		t.Errorf("%v, not %v", got, want)

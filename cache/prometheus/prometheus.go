@@ -20,7 +20,7 @@
 //	redbud_cache_near_invalidated_total   values that were forgotten because they had changed, or might have
 //	redbud_cache_near_evicted_total       values that were forgotten because there were too many
 //	redbud_cache_near_entries             values that are kept
-//	redbud_cache_near_bytes               what these take as the engine stores them
+//	redbud_cache_near_bytes               what these take as the engine stores them, with their keys
 //	redbud_cache_near_feeds               near caches that serve values from the process now
 package prometheus
 

@@ -21,7 +21,7 @@ var Metrics = []Metric{
 	{"invalidated", "{value}", "Values that were forgotten because they had changed, or might have.", true, func(s cache.NearStats) float64 { return float64(s.Invalidated) }},
 	{"evicted", "{value}", "Values that were forgotten because there were too many.", true, func(s cache.NearStats) float64 { return float64(s.Evicted) }},
 	{"entries", "{value}", "Values that are kept.", false, func(s cache.NearStats) float64 { return float64(s.Entries) }},
-	{"bytes", "By", "What the values that are kept take as the engine stores them.", false, func(s cache.NearStats) float64 { return float64(s.Bytes) }},
+	{"bytes", "By", "What the values that are kept take as the engine stores them, with their keys.", false, func(s cache.NearStats) float64 { return float64(s.Bytes) }},
 	{"feeds", "{cache}", "Near caches that serve values from the process now.", false, func(s cache.NearStats) float64 {
 		if s.Feed {
 			return 1
