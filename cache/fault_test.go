@@ -272,6 +272,7 @@ type funcOptions = cache.FuncOptions[string, string]
 func inFleet(_ *world, o *funcOptions)  { o.Fleet = true }
 func failOpen(_ *world, o *funcOptions) { o.FailOpen = true }
 func staying(_ *world, o *funcOptions)  { o.Stale = time.Hour }
+func withTags(_ *world, o *funcOptions) { o.Tags = func(string) []string { return []string{"a", "b"} } }
 
 // failing has the load fail once there is something old.
 func failing(w *world, o *funcOptions, failure error) {
@@ -386,6 +387,14 @@ func operations() []operation {
 		memoised("func get many", bySlot, nil, []string{"k"}, time.Minute, getMany),
 		memoised("func get many in a fleet", bySlot, inFleet, []string{"k"}, 2*time.Hour, getMany),
 		quiet(memoised("func get many that are stale", bySlot, staying, []string{"k", "l", "m"}, time.Hour, getMany)),
+		memoised("func get with tags", atOnce, withTags, []string{"l"}, 0, get),
+		memoised("func get with tags in a fleet", atOnce, func(w *world, o *funcOptions) { withTags(w, o); inFleet(w, o) }, []string{"l"}, 0, get),
+		memoised("func set with tags", atOnce, withTags, []string{"k", "l"}, time.Minute, func(ctx context.Context, f *cache.Func[string, string]) (any, error) {
+			return nil, f.Set(ctx, "k", "new")
+		}),
+		memoised("func purge tags", inTurn, withTags, []string{"k", "l"}, time.Minute, func(ctx context.Context, f *cache.Func[string, string]) (any, error) {
+			return nil, f.PurgeTags(ctx, "a", "b")
+		}),
 		memoised("func purge", atOnce, nil, []string{"k", "l"}, time.Minute, func(ctx context.Context, f *cache.Func[string, string]) (any, error) { return f.Purge(ctx, "k") }),
 	}
 	return all

@@ -40,6 +40,7 @@ type FuncOptions[K, V any] struct {
 	ErrorTTL    time.Duration            // how long other errors are kept; default 0: they are not
 	Sentinels   map[string]error         // what errors.Is finds in a kept error, by the name that is stored; default ErrNotFound only
 	Exclude     func(K, V) bool          // which values are not kept; default none
+	Tags        func(K) []string         // which tags what is kept at a key has, at most 64 of 1 to 1024 bytes each, with which it stays for 30 days at most; default none
 
 	Stale        time.Duration // how long a value that is not fresh any more is returned while one is loaded behind it; default 0
 	StaleIfError time.Duration // how long a value that is not fresh any more is returned if the load fails; default 0
@@ -184,8 +185,8 @@ const (
 	fresh
 )
 
-// look reads what is stored at a key; nil: nothing. What does not decode is an error, or gone and bad.
-func (f *Func[K, V]) look(at string, data []byte) (e entry[V], a age, bad bool, err error) {
+// look reads what is stored at a key; nil: nothing. Tags hold this now. What does not decode is an error, or gone and bad.
+func (f *Func[K, V]) look(at string, data []byte, tags map[string]string) (e entry[V], a age, bad bool, err error) {
 	if data == nil {
 		return e, gone, false, nil
 	}
@@ -197,6 +198,15 @@ func (f *Func[K, V]) look(at string, data []byte) (e entry[V], a age, bad bool, 
 	}
 	now := f.o.Now().UnixMilli()
 	since := now - e.fresh // how long it has not been fresh
+	switch validity := e.label.validity(tags); {
+	case errors.Is(validity, ErrMiss):
+		return entry[V]{}, gone, false, nil
+	case validity != nil: // it is not fresh, whatever the clock says
+		since = max(since, 0)
+		if e.fresh == math.MaxInt64 {
+			e.fresh = now
+		}
+	}
 	switch {
 	case e.fresh == math.MaxInt64, since < 0 && e.kind == broken:
 		return e, fresh, false, nil
@@ -254,19 +264,31 @@ func (f *Func[K, V]) Get(ctx context.Context, key K) (none V, _ error) {
 	if down && (ctx.Err() != nil || !f.mayLoad(err)) {
 		return none, err
 	}
-	e, a, bad, err := f.look(at, data)
+	tags, err := f.tagsNow(ctx, data)
+	if err != nil {
+		if ctx.Err() != nil || !f.mayLoad(err) {
+			return none, err
+		}
+		down, data = true, nil
+	}
+	e, a, bad, err := f.look(at, data, tags)
 	f.reads(a, bad)
 	if err != nil {
 		return none, err
 	}
-	w := &flight[K, V]{key: key, at: at, seen: headOf(data), spare: a != gone, down: down}
 	switch {
-	case a == early || a == stale:
-		f.refresh(ctx, w)
-		return e.value, nil
 	case a == fresh:
 		return e.value, e.err
 	case a == old && f.rests(at):
+		return e.value, nil
+	}
+	names, err := f.tagsOf(key)
+	if err != nil {
+		return none, err
+	}
+	w := &flight[K, V]{key: key, at: at, label: labelled{names: names}, seen: headOf(data), spare: a != gone, down: down}
+	if a == early || a == stale {
+		f.refresh(ctx, w)
 		return e.value, nil
 	}
 	got, err := f.board(ctx, w)

@@ -4,7 +4,8 @@
 //	3   8 bytes: when it was made, milliseconds since 1970
 //	11  4 bytes: how long the load took, microseconds; more than an hour or so is as much as fits
 //	15  8 bytes: until when it is fresh, milliseconds since 1970; the largest is for ever
-//	23  the value as the codec makes it; or the length of the sentinel's name as a uvarint, the name, and the text of the error
+//	23  of kinds with tags: their number, and for each its length, its name and 16 bytes, as of all values with tags
+//	..  the value as the codec makes it; or the length of the sentinel's name as a uvarint, the name, and the text of the error
 //
 // Numbers are big-endian.
 
@@ -26,11 +27,18 @@ const headSize = 23
 const (
 	loaded kind = 'f' // a value
 	broken kind = 'e' // an error
+
+	loadedTagged kind = 'F' // a value that has tags
+	brokenTagged kind = 'E' // an error that has tags
 )
+
+// tagged tells whether a kind is one of a Func with tags.
+func (k kind) tagged() bool { return k == loadedTagged || k == brokenTagged }
 
 // envelope is the head of what is stored, and what follows it.
 type envelope struct {
-	kind  kind
+	kind  kind          // loaded or broken
+	label labelled      // its tags, if it has some
 	made  int64         // milliseconds since 1970
 	took  time.Duration // of the load
 	fresh int64         // until when, in milliseconds since 1970; math.MaxInt64: for ever
@@ -39,10 +47,18 @@ type envelope struct {
 
 // head appends all but the body.
 func (e *envelope) head(dst []byte) []byte {
-	dst = append(dst, mark, envelopeVersion, byte(e.kind))
+	k := e.kind
+	if len(e.label.names) > 0 {
+		k = map[kind]kind{loaded: loadedTagged, broken: brokenTagged}[k]
+	}
+	dst = append(dst, mark, envelopeVersion, byte(k))
 	dst = binary.BigEndian.AppendUint64(dst, uint64(e.made))
 	dst = binary.BigEndian.AppendUint32(dst, uint32(min(max(e.took.Microseconds(), 0), math.MaxUint32)))
-	return binary.BigEndian.AppendUint64(dst, uint64(e.fresh))
+	dst = binary.BigEndian.AppendUint64(dst, uint64(e.fresh))
+	if len(e.label.names) > 0 {
+		dst = e.label.append(dst)
+	}
+	return dst
 }
 
 // openEnvelope reads what is stored. The body is a part of it.
@@ -51,7 +67,7 @@ func openEnvelope(data []byte) (e envelope, err error) {
 	switch {
 	case err != nil:
 		return e, err
-	case len(data) < headSize || k != loaded && k != broken:
+	case len(data) < headSize || k != loaded && k != broken && !k.tagged():
 		return e, fmt.Errorf("%w: it is none of a Func", codec.ErrDecode)
 	}
 	e = envelope{
@@ -63,6 +79,13 @@ func openEnvelope(data []byte) (e envelope, err error) {
 	}
 	if e.fresh != math.MaxInt64 && (e.fresh > maxTime || e.fresh < -maxTime) {
 		return e, fmt.Errorf("%w: it is fresh until %d", codec.ErrDecode, e.fresh)
+	}
+	if k.tagged() {
+		e.kind = map[kind]kind{loadedTagged: loaded, brokenTagged: broken}[k]
+		if e.label, err = label(e.body); err != nil {
+			return e, err
+		}
+		e.body = e.label.data
 	}
 	return e, nil
 }

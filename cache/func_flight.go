@@ -15,12 +15,13 @@ import (
 // flight is a key on its way from a load, or from another process, to all who wait for it.
 type flight[K, V any] struct {
 	key   K
-	at    string // its key of the engine
-	seen  string // the head of what is there and not wanted
-	spare bool   // what is there may still be returned if the load fails
-	down  bool   // the engine does not answer
-	idle  bool   // nobody waited when it began: if somebody else loads, there is nothing to wait for
-	token string // under which it is loaded; "": the load is not kept
+	at    string   // its key of the engine
+	seen  string   // the head of what is there and not wanted
+	spare bool     // what is there may still be returned if the load fails
+	down  bool     // the engine does not answer
+	idle  bool     // nobody waited when it began: if somebody else loads, there is nothing to wait for
+	label labelled // its tags, and what they held before it was loaded
+	token string   // under which it is loaded; "": the load is not kept
 
 	waiting int  // who wants it; guarded by Func.mu
 	ended   bool // nobody does, or it is done; guarded by Func.mu
@@ -257,7 +258,7 @@ func (f *Func[K, V]) land(fl *flight[K, V], value V, err error) {
 	if fl.asking && fl.late > 0 {
 		fl.answered = fl.asks
 		if !f.closed {
-			fl.next = &flight[K, V]{key: fl.key, at: fl.at, waiting: fl.late}
+			fl.next = &flight[K, V]{key: fl.key, at: fl.at, label: labelled{names: fl.label.names}, waiting: fl.late}
 			if f.flights[fl.at] == nil {
 				f.flights[fl.at] = fl.next
 			}
@@ -289,8 +290,11 @@ func (f *Func[K, V]) trip(ctx context.Context, fls []*flight[K, V], left func(*f
 	for _, group := range f.bySlot(fls) {
 		for i, c := range f.claimFlights(ctx, group, len(fls) == 1) {
 			fl := group[i]
-			if c.data != nil {
-				e, a, _, err := f.look(fl.at, c.data)
+			tags, err := f.tagsNow(ctx, c.data)
+			if err != nil {
+				c.err = err
+			} else if c.data != nil {
+				e, a, _, err := f.look(fl.at, c.data, tags)
 				if err != nil || a >= early {
 					f.land(fl, e.value, errors.Join(err, e.err))
 					continue
@@ -316,7 +320,9 @@ func (f *Func[K, V]) trip(ctx context.Context, fls []*flight[K, V], left func(*f
 		return
 	}
 	loading := slices.DeleteFunc(slices.Clone(fls), func(fl *flight[K, V]) bool { return !loads[fl] }) // in the order that was asked for
-	f.load(ctx, loading, left)
+	if loading = f.begin(ctx, loading); len(loading) > 0 {
+		f.load(ctx, loading, left)
+	}
 }
 
 // bySlot are flights whose keys an engine can take at once.
@@ -370,6 +376,8 @@ type outcome[K, V any] struct {
 	err   error
 	ttl   int64 // milliseconds, 0 for ever, drop or release
 	data  []byte
+
+	outdated bool // one of its tags has changed since the load began
 }
 
 // settleFlights lands flights that were loaded. Left are those that have to be loaded again.
@@ -389,21 +397,25 @@ func (f *Func[K, V]) settleFlights(ctx context.Context, outcomes []outcome[K, V]
 	if len(asked) == 0 {
 		return
 	}
+	for _, o := range asked { // for their tags first
+		f.ask(o.fl)
+	}
+	lost := f.outdated(context.WithoutCancel(ctx), asked)
 	for _, group := range f.c.groups(keys) {
-		f.settleSlot(ctx, pick(asked, group), pick(keys, group), left)
+		f.settleSlot(ctx, pick(asked, group), pick(keys, group), lost, left)
 	}
 }
 
-// settleSlot lands flights of one slot that have tokens.
-func (f *Func[K, V]) settleSlot(ctx context.Context, outcomes []outcome[K, V], keys []string, left func(*flight[K, V])) {
+// settleSlot lands flights of one slot that have tokens. If the engine has not said whether they are outdated, nothing is stored.
+func (f *Func[K, V]) settleSlot(ctx context.Context, outcomes []outcome[K, V], keys []string, err error, left func(*flight[K, V])) {
 	loads, tokens := make([]landing, len(outcomes)), make([]string, len(outcomes))
 	for i, o := range outcomes {
 		loads[i], tokens[i] = landing{o.fl.token, o.ttl, o.data}, o.fl.token
 	}
-	for _, o := range outcomes {
-		f.ask(o.fl)
+	var counted []bool
+	if err == nil {
+		counted, err = f.settle(context.WithoutCancel(ctx), keys, loads)
 	}
-	counted, err := f.settle(context.WithoutCancel(ctx), keys, loads)
 	if err != nil {
 		f.release(ctx, keys, tokens)
 	}
@@ -414,7 +426,7 @@ func (f *Func[K, V]) settleSlot(ctx context.Context, outcomes []outcome[K, V], k
 		switch {
 		case err != nil && !f.mayLoad(err) && o.err == nil:
 			f.land(o.fl, o.value, err)
-		case err == nil && !counted[i] && o.ttl != release && f.again(o.fl):
+		case err == nil && (o.outdated || !counted[i] && o.ttl != release) && f.again(o.fl):
 			f.flyOn(o.fl)
 			left(o.fl)
 		default:
@@ -564,6 +576,9 @@ func (f *Func[K, V]) judge(fl *flight[K, V], value V, err error, took time.Durat
 	default:
 		ttl = f.o.ErrorTTL
 	}
+	if fl.label.held != nil {
+		e.label = fl.label
+	}
 	refuse := func(err error) outcome[K, V] { return outcome[K, V]{fl: fl, err: err, ttl: release} }
 	if ttl > 0 && ttl != Forever {
 		ttl = max(ttl-time.Duration(float64(ttl)*f.o.Jitter*f.o.Rand()), time.Millisecond)
@@ -572,21 +587,27 @@ func (f *Func[K, V]) judge(fl *flight[K, V], value V, err error, took time.Durat
 	var data []byte
 	if err != nil {
 		e.kind = broken
-		data = f.errorBody(e.head(nil), err)
+	}
+	head := e.head(nil)
+	if err != nil {
+		data = f.errorBody(head, err)
 	} else {
-		if data, err = f.o.Codec.Append(e.head(nil), value); err != nil {
+		if data, err = f.o.Codec.Append(head, value); err != nil {
 			return refuse(fmt.Errorf("cache: encode: %w", err))
 		}
 		if ttl > 0 {
 			ttl = longer(ttl, max(f.o.Stale, f.o.StaleIfError))
 		}
 	}
-	if n := len(data) - headSize; n > f.o.MaxValue {
+	if n := len(data) - len(head); n > f.o.MaxValue {
 		return refuse(fmt.Errorf("%w: %d bytes of %d", ErrTooLarge, n, f.o.MaxValue))
 	}
 	px, err := until(ttl)
 	if err != nil {
 		return refuse(err)
+	}
+	if most := maxTagged.Milliseconds(); len(e.label.names) > 0 && (px == 0 || px > most) {
+		px = most
 	}
 	o.ttl, o.data = px, data
 	return o

@@ -129,6 +129,15 @@ func TestEnvelopesThatAreDamagedAreNone(t *testing.T) {
 			t.Errorf("% x is one", bad)
 		}
 	}
+	tagged := (&envelope{kind: broken, label: labelled{names: []string{"a", "bc"}, held: []string{"0123456789abcdef", "fedcba9876543210"}}}).head(nil)
+	if e, err := openEnvelope(append(tagged, "body"...)); err != nil || e.kind != broken || len(e.label.names) != 2 || e.label.names[1] != "bc" || e.label.held[1] != "fedcba9876543210" || string(e.body) != "body" {
+		t.Errorf("with tags it is %+v and %v", e, err)
+	}
+	for n := range tagged {
+		if _, err := openEnvelope(tagged[:n]); err == nil {
+			t.Errorf("%d bytes with tags are one", n)
+		}
+	}
 	f := &Func[string, string]{}
 	for _, body := range []string{"", "\xff", "\x05name"} {
 		if _, err := f.read(append((&envelope{kind: broken}).head(nil), body...)); err == nil {

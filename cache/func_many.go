@@ -29,6 +29,15 @@ func (f *Func[K, V]) GetMany(ctx context.Context, keys ...K) ([]Found[V], error)
 	if down && (ctx.Err() != nil || !f.mayLoad(err)) {
 		return nil, err
 	}
+	var tags map[string]string
+	if !down {
+		if tags, err = f.tagsNow(ctx, stored...); err != nil {
+			if ctx.Err() != nil || !f.mayLoad(err) {
+				return nil, err
+			}
+			down = true
+		}
+	}
 	found := make([]Found[V], len(keys))
 	errs := make([]error, len(keys))
 	there := make([]entry[V], len(keys))
@@ -41,9 +50,13 @@ func (f *Func[K, V]) GetMany(ctx context.Context, keys ...K) ([]Found[V], error)
 			data = stored[i]
 		}
 		var bad bool
-		there[i], ages[i], bad, errs[i] = f.look(ats[i], data)
+		there[i], ages[i], bad, errs[i] = f.look(ats[i], data, tags)
 		f.reads(ages[i], bad)
-		w := &flight[K, V]{key: key, at: ats[i], seen: headOf(data), spare: ages[i] != gone, down: down}
+		var names []string
+		if errs[i] == nil && ages[i] != fresh {
+			names, errs[i] = f.tagsOf(key)
+		}
+		w := &flight[K, V]{key: key, at: ats[i], label: labelled{names: names}, seen: headOf(data), spare: ages[i] != gone, down: down}
 		switch {
 		case errs[i] != nil:
 		case ages[i] >= stale:

@@ -19,13 +19,39 @@ import (
 
 // Nobody who asks after a purge gets what was loaded before, while several processes load, purge and ask.
 func TestNobodyGetsWhatWasPurged(t *testing.T) {
+	nobodyGetsWhatWasPurged(t, nil, func(ctx context.Context, f *cache.Func[string, int64]) error {
+		_, err := f.Purge(ctx, "k")
+		return err
+	})
+}
+
+// Nor does who asks after the purge, or the expiry, of a tag.
+func TestNobodyGetsWhatHadATagThatWasPurged(t *testing.T) {
+	n := 0
+	nobodyGetsWhatWasPurged(t, tagsOf(true), func(ctx context.Context, f *cache.Func[string, int64]) error {
+		if n++; n%2 == 0 {
+			return f.ExpireTags(ctx, "k")
+		}
+		return f.PurgeTags(ctx, "all", "none")
+	})
+}
+
+// tagsOf are the Tags of a Func whose keys have some, or none.
+func tagsOf(tagged bool) func(string) []string {
+	if !tagged {
+		return nil
+	}
+	return func(key string) []string { return []string{"all", key} }
+}
+
+func nobodyGetsWhatWasPurged(t *testing.T, tags func(string) []string, purge func(context.Context, *cache.Func[string, int64]) error) {
 	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
 		for _, fleet := range []bool{false, true} {
 			prefix := map[bool]string{false: "alone:", true: "fleet:"}[fleet]
 			var source, purged atomic.Int64
 			var fs []*cache.Func[string, int64]
 			for range 3 {
-				fs = append(fs, memoise(t, db, cache.FuncOptions[string, int64]{Options: cache.Options{Prefix: prefix}, Fleet: fleet, Lease: 30 * time.Millisecond,
+				fs = append(fs, memoise(t, db, cache.FuncOptions[string, int64]{Options: cache.Options{Prefix: prefix}, Tags: tags, Fleet: fleet, Lease: 30 * time.Millisecond,
 					Load: func(context.Context, string) (int64, error) {
 						value := source.Load()
 						for range 10 {
@@ -59,8 +85,7 @@ func TestNobodyGetsWhatWasPurged(t *testing.T) {
 					for range 15 {
 						mu.Lock()
 						value := source.Add(1)
-						_, err := fs[i].Purge(t.Context(), "k")
-						if err != nil {
+						if err := purge(t.Context(), fs[i]); err != nil {
 							t.Error(err)
 						} else {
 							purged.Store(value)
@@ -83,6 +108,8 @@ type kept struct {
 	value int
 	err   error
 	fresh time.Time
+
+	purged, expired bool // by a tag
 }
 
 func TestAFuncDoesAsItsModelSays(t *testing.T) {
@@ -95,7 +122,7 @@ func TestAFuncDoesAsItsModelSays(t *testing.T) {
 		const ttl, stale, ifError, errorTTL, notFoundTTL = 10 * time.Second, 5 * time.Second, 20 * time.Second, 3 * time.Second, 4 * time.Second
 		const retryAfter = 6 * time.Second
 		f := memoise(t, db, cache.FuncOptions[string, int]{TTL: ttl, Stale: stale, StaleIfError: ifError, ErrorTTL: errorTTL, NotFoundTTL: notFoundTTL, RetryAfter: retryAfter,
-			Exclude: func(_ string, value int) bool { return value%7 == 0 }, Now: now.now,
+			Exclude: func(_ string, value int) bool { return value%7 == 0 }, Tags: tagsOf(true), Now: now.now,
 			Load: func(context.Context, string) (int, error) {
 				loads++
 				return source, failing
@@ -114,11 +141,11 @@ func TestAFuncDoesAsItsModelSays(t *testing.T) {
 			case failing == nil && source%7 == 0:
 				delete(model, key)
 			case failing == nil:
-				model[key] = &kept{source, nil, now.now().Add(ttl)}
+				model[key] = &kept{value: source, fresh: now.now().Add(ttl)}
 			case errors.Is(failing, cache.ErrNotFound):
-				model[key] = &kept{0, failing, now.now().Add(notFoundTTL)}
+				model[key] = &kept{err: failing, fresh: now.now().Add(notFoundTTL)}
 			case !spare:
-				model[key] = &kept{0, failing, now.now().Add(errorTTL)}
+				model[key] = &kept{err: failing, fresh: now.now().Add(errorTTL)}
 			}
 			if failing != nil {
 				return 0, failing
@@ -127,10 +154,13 @@ func TestAFuncDoesAsItsModelSays(t *testing.T) {
 		}
 		want := func(key string) (int, error) {
 			k := model[key]
-			if k == nil {
+			if k == nil || k.purged {
 				return load(key, false)
 			}
 			over := now.now().Sub(k.fresh)
+			if k.expired {
+				over = max(over, 0)
+			}
 			last, resting := failed[key]
 			resting = resting && now.now().Sub(last) < retryAfter
 			switch {
@@ -170,6 +200,21 @@ func TestAFuncDoesAsItsModelSays(t *testing.T) {
 				}
 				delete(model, key)
 			},
+			"tag": func(rt *rapid.T) {
+				tag, soft := rapid.SampledFrom([]string{"all", "a", "b"}).Draw(rt, "tag"), rapid.Bool().Draw(rt, "soft")
+				end := f.PurgeTags
+				if soft {
+					end = f.ExpireTags
+				}
+				if err := end(t.Context(), tag); err != nil {
+					rt.Fatal(err)
+				}
+				for key, k := range model {
+					if tag == "all" || tag == key {
+						k.purged, k.expired = k.purged || !soft, k.expired || soft
+					}
+				}
+			},
 			"wait": func(rt *rapid.T) {
 				now.move(time.Duration(rapid.IntRange(0, 12000).Draw(rt, "ms")) * time.Millisecond)
 			},
@@ -181,11 +226,12 @@ func TestAFuncDoesAsItsModelSays(t *testing.T) {
 	})
 }
 
-// pausing are Stats that stop after the first call of some methods until they are told to go on.
+// pausing are Stats that stop after one call of some methods until they are told to go on.
 type pausing map[string]*pause
 
 type pause struct {
-	once       sync.Once
+	calls      atomic.Int32
+	at         int32 // which call; 0: the first
 	came, goOn chan struct{}
 }
 
@@ -200,11 +246,9 @@ func newPausing(methods ...string) pausing {
 func (pausing) Read(int, int, int) {}
 
 func (p pausing) Called(method string, _ time.Duration, _ error) {
-	if stop := p[method]; stop != nil {
-		stop.once.Do(func() {
-			close(stop.came)
-			<-stop.goOn
-		})
+	if stop := p[method]; stop != nil && stop.calls.Add(1) == stop.at+1 {
+		close(stop.came)
+		<-stop.goOn
 	}
 }
 
@@ -212,12 +256,25 @@ func (p pausing) Called(method string, _ time.Duration, _ error) {
 func TestWhoAsksAfterAPurgeGetsNothingThatJustLands(t *testing.T) {
 	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
 		for _, fleet := range []bool{false, true} {
-			for _, landing := range []string{"func settle", "func claim"} {
+			for _, c := range []struct {
+				landing string // after which call it lands
+				at      int32
+				found   bool // with what another has loaded
+				tags    bool // of which one is purged
+			}{
+				{landing: "func settle"},
+				{landing: "func claim", found: true},
+				{landing: "func settle", tags: true},
+				{landing: "func tags", at: 1, tags: true}, // before it is stored
+				{landing: "func tags", found: true, tags: true},
+			} {
 				ctx := t.Context()
+				what := fmt.Sprint(fleet, c)
 				var source, loads atomic.Int64
 				source.Store(1)
-				stops := newPausing("func get", landing)
-				o := cache.FuncOptions[string, int64]{Options: cache.Options{Prefix: fmt.Sprint(fleet, landing)}, Fleet: fleet, Load: func(context.Context, string) (int64, error) {
+				stops := newPausing("func get", c.landing)
+				stops[c.landing].at = c.at
+				o := cache.FuncOptions[string, int64]{Options: cache.Options{Prefix: what}, Fleet: fleet, Tags: tagsOf(c.tags), Load: func(context.Context, string) (int64, error) {
 					loads.Add(1)
 					return source.Load(), nil
 				}}
@@ -225,17 +282,21 @@ func TestWhoAsksAfterAPurgeGetsNothingThatJustLands(t *testing.T) {
 				o.Stats = stops
 				f := memoise(t, db, o)
 				var group sync.WaitGroup
-				group.Go(func() { returns[int64](t, "who asked before", 1)(f.Get(ctx, "k")) })
+				group.Go(func() { returns[int64](t, what+": who asked before", 1)(f.Get(ctx, "k")) })
 				<-stops["func get"].came
-				if landing == "func claim" { // has the value that another has loaded since
+				if c.found { // since
 					returns[int64](t, "another process", 1)(other.Get(ctx, "k"))
 				}
 				close(stops["func get"].goOn)
-				<-stops[landing].came
+				<-stops[c.landing].came
 				source.Store(2)
-				returns(t, "purge", true)(other.Purge(ctx, "k"))
+				if !c.tags {
+					returns(t, "purge", true)(other.Purge(ctx, "k"))
+				} else if err := other.PurgeTags(ctx, "k"); err != nil {
+					t.Error(err)
+				}
 				for range 3 {
-					group.Go(func() { returns[int64](t, landing+": who asks after the purge", 2)(f.Get(ctx, "k")) })
+					group.Go(func() { returns[int64](t, what+": who asks after the purge", 2)(f.Get(ctx, "k")) })
 				}
 				leaving, leave := context.WithCancel(ctx)
 				group.Go(func() {
@@ -246,10 +307,17 @@ func TestWhoAsksAfterAPurgeGetsNothingThatJustLands(t *testing.T) {
 				cache.AwaitWaiting(f, 5)
 				leave()
 				cache.AwaitLeft(f, 4)
-				close(stops[landing].goOn)
+				close(stops[c.landing].goOn)
 				group.Wait()
 				if n := loads.Load(); n != 2 {
-					t.Errorf("%s: %d loads", landing, n)
+					t.Errorf("%s: %d loads", what, n)
+				}
+				if c.tags { // what was loaded for those who came late has them, too
+					source.Store(3)
+					if err := other.PurgeTags(ctx, "k"); err != nil {
+						t.Error(err)
+					}
+					returns[int64](t, what+": after another purge", 3)(f.Get(ctx, "k"))
 				}
 			}
 		}
@@ -259,12 +327,13 @@ func TestWhoAsksAfterAPurgeGetsNothingThatJustLands(t *testing.T) {
 // A second purge, in the process that loads, does not hide from it that somebody has asked after the first.
 func TestWhoAsksBetweenTwoPurgesGetsNothingOlder(t *testing.T) {
 	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
-		for _, fleet := range []bool{false, true} {
+		for i := range 4 {
+			fleet, tagged := i%2 == 1, i >= 2
 			ctx := t.Context()
 			var source, loads atomic.Int64
 			source.Store(1)
 			began, goOn := make(chan struct{}), make(chan struct{})
-			o := cache.FuncOptions[string, int64]{Options: cache.Options{Prefix: fmt.Sprint(fleet)}, Fleet: fleet, Load: func(context.Context, string) (int64, error) {
+			o := cache.FuncOptions[string, int64]{Options: cache.Options{Prefix: fmt.Sprint(fleet, tagged)}, Fleet: fleet, Tags: tagsOf(tagged), Load: func(context.Context, string) (int64, error) {
 				value := source.Load()
 				if loads.Add(1) == 1 {
 					close(began)
@@ -281,7 +350,11 @@ func TestWhoAsksBetweenTwoPurgesGetsNothingOlder(t *testing.T) {
 			})
 			<-began
 			source.Store(2)
-			returns(t, "purge by another process", false)(other.Purge(ctx, "k"))
+			if !tagged {
+				returns(t, "purge by another process", false)(other.Purge(ctx, "k"))
+			} else if err := other.PurgeTags(ctx, "k"); err != nil {
+				t.Error(err)
+			}
 			group.Go(func() { returns[int64](t, "who asks between", 2)(f.Get(ctx, "k")) })
 			cache.AwaitWaiting(f, 2)
 			returns(t, "purge", false)(f.Purge(ctx, "k"))

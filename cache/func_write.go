@@ -47,9 +47,25 @@ func (f *Func[K, V]) Set(ctx context.Context, key K, value V) error {
 	if err != nil {
 		return err
 	}
-	o := f.judge(&flight[K, V]{key: key, at: at}, value, nil, 0)
+	names, err := f.tagsOf(key)
+	if err != nil {
+		return err
+	}
+	now, err := f.take(ctx, names, tagStays)
+	if err != nil {
+		return err
+	}
+	w := &flight[K, V]{key: key, at: at, label: labelled{names: names}.holding(now)}
+	o := f.judge(w, value, nil, 0)
 	if o.err != nil {
 		return o.err
+	}
+	all := []outcome[K, V]{o}
+	if err := f.outdated(ctx, all); err != nil { // and so that its tags stay
+		return err
+	}
+	if o = all[0]; o.outdated {
+		o.ttl = drop // as if the tag had been purged a little later
 	}
 	_, err = call(f, "func set", func() (bool, error) {
 		return true, f.put.Do(ctx, script.KeyNames{"value": at, "load": at + loadSuffix}, script.ArgValues{"ttl": o.ttl, "data": string(o.data)}).Err()

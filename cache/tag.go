@@ -24,7 +24,7 @@ import (
 var (
 	// ErrStale comes with a value one of whose tags was expired since its load began: it may be used while a new one is loaded.
 	ErrStale = errors.New("cache: stale")
-	// ErrTag is the error of tags that are empty, too long or too many. Nothing was sent.
+	// ErrTag is the error of tags that are empty, too long or too many. Nothing was stored, purged or loaded.
 	ErrTag = errors.New("cache: bad tag")
 	// ErrOutdated is the error of a load that a purge or expiry of one of its tags has overtaken. Nothing was stored.
 	ErrOutdated = errors.New("cache: a tag has changed since the load began")
@@ -101,6 +101,15 @@ func (c *Cache[T]) tagKeys(tags []string) (names, keys []string, err error) {
 	return names, keys, nil
 }
 
+// tagsOfOne is tagKeys for those of one value.
+func (c *Cache[T]) tagsOfOne(tags []string) (names, keys []string, err error) {
+	names, keys, err = c.tagKeys(tags)
+	if err == nil && len(names) > maxTags {
+		err = fmt.Errorf("%w: %d of at most %d", ErrTag, len(names), maxTags)
+	}
+	return names, keys, err
+}
+
 func (c *Cache[T]) tagKey(tag string) string { return c.o.Prefix + tagMark + tag }
 
 // tagMark begins the keys of tags after the prefix.
@@ -131,10 +140,7 @@ func (q Queue[T]) Begin(ctx context.Context, tags ...string) Pending[Load[T]] {
 }
 
 func (c *Cache[T]) begin(ctx context.Context, db redis.Cmdable, stay time.Duration, tags []string) Pending[Load[T]] {
-	names, keys, err := c.tagKeys(tags)
-	if err == nil && len(names) > maxTags {
-		err = fmt.Errorf("%w: %d of at most %d", ErrTag, len(names), maxTags)
-	}
+	names, keys, err := c.tagsOfOne(tags)
 	if err != nil {
 		return refused[Load[T]](err)
 	}
@@ -256,11 +262,7 @@ func (l Load[T]) store(ctx context.Context, db redis.Cmdable, key string, data [
 	for _, name := range l.names {
 		size += binary.MaxVarintLen16 + len(name) + 2*idSize
 	}
-	body := binary.AppendUvarint(make([]byte, 0, size), uint64(len(l.names)))
-	for i, name := range l.names {
-		body = append(binary.AppendUvarint(body, uint64(len(name))), name...)
-		body = append(body, l.held[i]...)
-	}
+	body := labelled{names: l.names, held: l.held}.append(make([]byte, 0, size))
 	cmd := db.Set(ctx, l.c.o.Prefix+key, seal(tagged, append(body, data...)), stay)
 	return Pending[bool]{func() (bool, error) { return cmd.Err() == nil, failed(cmd.Err()) }}
 }
@@ -330,6 +332,16 @@ type labelled struct {
 	names []string
 	held  []string
 	data  []byte // what the codec made
+}
+
+// append appends all but the data.
+func (v labelled) append(dst []byte) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(v.names)))
+	for i, name := range v.names {
+		dst = append(binary.AppendUvarint(dst, uint64(len(name))), name...)
+		dst = append(dst, v.held[i]...)
+	}
+	return dst
 }
 
 // label reads the body of an envelope.
