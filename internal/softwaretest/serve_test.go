@@ -186,7 +186,7 @@ func onEachFront(t *testing.T, f func(t *testing.T, addr string)) {
 // client is a go-redis client of an address.
 func client(t *testing.T, addr string, protocol int) *redis.Client {
 	t.Helper()
-	c := redis.NewClient(&redis.Options{Addr: addr, Protocol: protocol, ContextTimeoutEnabled: true})
+	c := redis.NewClient(&redis.Options{Addr: addr, Protocol: protocol, ContextTimeoutEnabled: true, ReadTimeout: patience, WriteTimeout: patience})
 	t.Cleanup(func() {
 		if err := c.Close(); err != nil {
 			t.Error(err)
