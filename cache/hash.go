@@ -59,10 +59,10 @@ func (h QueuedHash[T]) Set(ctx context.Context, values map[string]T, ttl time.Du
 	if err != nil {
 		return refused[int](err)
 	}
-	var encoded batch
+	encoded := newBatch(len(values))
 	fields := make([]string, 0, len(values))
 	for field, value := range values {
-		if err := h.c.add(&encoded, value); err != nil {
+		if err := h.c.add(encoded, value); err != nil {
 			return refused[int](fmt.Errorf("%q: %w", field, err))
 		}
 		fields = append(fields, field)

@@ -75,9 +75,9 @@ func (l QueuedList[T]) push(ctx context.Context, left bool, ttl time.Duration, v
 	if err != nil {
 		return refused[int](err)
 	}
-	var encoded batch
+	encoded := newBatch(len(values))
 	for _, value := range values {
-		if err := l.c.add(&encoded, value); err != nil {
+		if err := l.c.add(encoded, value); err != nil {
 			return refused[int](err)
 		}
 	}

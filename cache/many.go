@@ -147,14 +147,14 @@ func (c *Cache[T]) setMany(ctx context.Context, db redis.Cmdable, values map[str
 	if err != nil {
 		return refused[struct{}](err)
 	}
-	var encoded batch
+	encoded := newBatch(len(values))
 	keys := make([]string, 0, len(values))
 	for key, value := range values {
 		full, err := c.key(key)
 		if err != nil {
 			return refused[struct{}](err)
 		}
-		if err := c.add(&encoded, value); err != nil {
+		if err := c.add(encoded, value); err != nil {
 			return refused[struct{}](fmt.Errorf("%q: %w", key, err))
 		}
 		keys = append(keys, full)

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 	"unsafe"
@@ -133,16 +134,25 @@ type batch struct {
 	ends []int // of each
 }
 
+// newBatch makes a batch of so many values.
+func newBatch(n int) *batch { return &batch{ends: make([]int, 0, n)} }
+
+// maxGuess is how many bytes a batch makes room for before it knows that it needs them.
+const maxGuess = 1 << 20
+
 // add adds what is stored of a value.
 func (c *Cache[T]) add(b *batch, value T) (err error) {
 	b.data, err = c.append(b.data, value)
 	b.ends = append(b.ends, len(b.data))
+	if n := len(b.data); len(b.ends) == 1 && n <= maxGuess { // the others may be about as long
+		b.data = slices.Grow(b.data, min((cap(b.ends)-1)*(n+n/8), maxGuess))
+	}
 	return err
 }
 
-// texts are what was added.
+// texts are what was added. Nothing is added from then on.
 func (b *batch) texts() []string {
-	all, from := string(b.data), 0
+	all, from := unsafe.String(unsafe.SliceData(b.data), len(b.data)), 0
 	texts := make([]string, len(b.ends))
 	for i, end := range b.ends {
 		texts[i], from = all[from:end], end
