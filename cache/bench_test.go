@@ -59,6 +59,9 @@ func BenchmarkCaches(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
+		if err := c.SetMany(ctx, many, time.Hour); err != nil {
+			b.Fatal(err)
+		}
 		for _, call := range []struct {
 			name string
 			do   func() error
