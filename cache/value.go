@@ -199,34 +199,50 @@ func failed(err error) error {
 
 // told runs a call and tells Stats of it.
 func told[T, R any](c *Cache[T], method string, call func() Pending[R]) (R, error) {
-	if c.silent { // looking at the clock takes as long as a fifth of a hit in memory
-		return call().Value()
-	}
-	began := time.Now()
+	began := c.begins()
 	value, err := call().Value()
-	failure := err
-	if errors.Is(err, ErrMiss) || errors.Is(err, ErrStale) || errors.Is(err, ErrOutdated) {
-		failure = nil
-	}
-	c.o.Stats.Called(method, time.Since(began), failure)
+	c.ended(method, began, err)
 	return value, err
 }
 
+// begins is when a call begins, if anybody is told: to look at the clock twice takes as long as a fifth of a hit in memory.
+func (c *Cache[T]) begins() (began time.Time) {
+	if !c.silent {
+		began = time.Now()
+	}
+	return began
+}
+
+// ended tells Stats of a call that has ended.
+func (c *Cache[T]) ended(method string, began time.Time, err error) {
+	if c.silent {
+		return
+	}
+	if errors.Is(err, ErrMiss) || errors.Is(err, ErrStale) || errors.Is(err, ErrOutdated) {
+		err = nil
+	}
+	c.o.Stats.Called(method, time.Since(began), err)
+}
+
 // Get returns the value at a key, or ErrMiss. A value one of whose tags was expired comes with ErrStale.
-func (c *Cache[T]) Get(ctx context.Context, key string) (T, error) {
-	return told(c, "get", func() Pending[T] { return c.get(ctx, c.client, key) })
+func (c *Cache[T]) Get(ctx context.Context, key string) (value T, err error) {
+	began := c.begins()
+	full, err := c.key(key)
+	if err == nil {
+		value, err = c.got(ctx, key, c.client.Get(ctx, full))
+	}
+	c.ended("get", began, err)
+	return value, err
 }
 
 // Get is Cache.Get.
-func (q Queue[T]) Get(ctx context.Context, key string) Pending[T] { return q.c.get(ctx, q.pipe, key) }
-
-func (c *Cache[T]) get(ctx context.Context, db redis.Cmdable, key string) Pending[T] {
-	full, err := c.key(key)
+func (q Queue[T]) Get(ctx context.Context, key string) Pending[T] {
+	full, err := q.c.key(key)
 	if err != nil {
 		return refused[T](err)
 	}
-	cmd := db.Get(ctx, full)
-	return Pending[T]{func() (T, error) { return c.got(ctx, key, cmd) }}
+	cmd := q.pipe.Get(ctx, full)
+	return Pending[T]{func() (T, error) { return q.c.got(ctx, key, cmd) }}
 }
 
 // got is the value that GET has returned.
