@@ -26,7 +26,7 @@ var allowed = map[string][]string{
 	".":                           {"server", "engine/memory", "engine/redis", "internal/engine", "internal/namespace", "internal/resp", "internal/command"},
 	"server":                      {"internal/engine", "internal/resp", "internal/command", "internal/acl"},
 	"engine/memory":               {"internal/memstore", "internal/command", "internal/engine", "internal/keyspace", "internal/resp"},
-	"engine/redis":                {"internal/engine", "internal/resp", "internal/command"},
+	"engine/redis":                {"internal/engine", "internal/resp", "internal/command", "internal/hashslot"},
 	"engine/mysql":                {"internal/sqlstore", "internal/command", "internal/engine", "internal/keyspace", "internal/resp"},
 	"engine/postgres":             {"internal/sqlstore", "internal/command", "internal/engine", "internal/keyspace", "internal/resp"},
 	"engine/sqlite":               {"internal/sqlstore", "internal/command", "internal/engine", "internal/keyspace", "internal/resp"},
@@ -38,9 +38,10 @@ var allowed = map[string][]string{
 	"internal/acl":                {"internal/engine", "internal/resp", "internal/command"},
 	"internal/lua":                {"internal/heap", "internal/resp"},
 	"internal/heap":               {},
+	"internal/hashslot":           {},
 	"internal/rdb":                {"internal/keyspace", "internal/resp"},
 	"cache/codec":                 {},
-	"cache":                       {".", "cache/codec", "script"}, // the root: Open
+	"cache":                       {".", "cache/codec", "script", "internal/hashslot"}, // the root: Open
 	"cache/prometheus":            {"cache", "internal/nearstats"},
 	"cache/httpcache":             {"cache", "cache/codec"}, // codec: tests
 	"cache/otel":                  {"cache", "internal/nearstats"},

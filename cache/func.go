@@ -16,6 +16,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/redbud-go/redbud/cache/codec"
+	"github.com/redbud-go/redbud/internal/hashslot"
 	"github.com/redbud-go/redbud/script"
 )
 
@@ -139,7 +140,7 @@ func (o *FuncOptions[K, V]) check() error {
 	switch {
 	case o.Prefix == "":
 		return errors.New("a function needs a prefix of its own")
-	case slot(key) != slot(key+loadSuffix):
+	case hashslot.Of(key) != hashslot.Of(key+loadSuffix):
 		return fmt.Errorf("the prefix %q has an empty hash tag", o.Prefix)
 	case o.Load == nil && o.LoadMany == nil:
 		return errors.New("neither Load nor LoadMany")

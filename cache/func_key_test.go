@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/redbud-go/redbud/internal/hashslot"
 )
 
 // textOf is the text of any key; "" if it has none.
@@ -101,7 +103,7 @@ func TestBracesStayAHashTag(t *testing.T) {
 	for _, text := range texts {
 		for _, prefix := range []string{"p:", "{tag}:", "p{", "p}", "p{x"} {
 			key := prefix + braced(text)
-			if slot(key) != slot(key+loadSuffix) {
+			if hashslot.Of(key) != hashslot.Of(key+loadSuffix) {
 				t.Errorf("the value and the load of %q behind %q are apart", text, prefix)
 			}
 		}

@@ -5,9 +5,10 @@ package cache
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/redbud-go/redbud/internal/hashslot"
 )
 
 // behind is the client of go-redis in one that wraps it, such as a redbud.DB.
@@ -30,7 +31,7 @@ func slotsOf(client redis.UniversalClient) func(key string) int {
 		}
 	}
 	if _, ok := behind(client).(*redis.ClusterClient); ok {
-		return slot
+		return hashslot.Of[string]
 	}
 	return nil
 }
@@ -88,29 +89,4 @@ func (c *Cache[T]) several(ctx context.Context, db redis.Cmdable, n int) (to red
 	}
 	pipe := c.client.Pipeline()
 	return pipe, func() { _, _ = pipe.Exec(ctx) }
-}
-
-// slot is the slot of a key: https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#key-distribution-model
-func slot(key string) int {
-	if i := strings.IndexByte(key, '{'); i >= 0 {
-		if n := strings.IndexByte(key[i+1:], '}'); n > 0 {
-			key = key[i+1 : i+1+n]
-		}
-	}
-	return int(crc16(key) % 16384)
-}
-
-// crc16 is CRC-16/XMODEM.
-func crc16(s string) (crc uint16) {
-	for i := range len(s) {
-		crc ^= uint16(s[i]) << 8
-		for range 8 {
-			if crc&0x8000 != 0 {
-				crc = crc<<1 ^ 0x1021
-			} else {
-				crc <<= 1
-			}
-		}
-	}
-	return crc
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/redbud-go/redbud/internal/command"
 	"github.com/redbud-go/redbud/internal/engine"
+	"github.com/redbud-go/redbud/internal/hashslot"
 	"github.com/redbud-go/redbud/internal/resp"
 )
 
@@ -368,7 +369,7 @@ func crossesSlots(calls []engine.Call) bool {
 	for _, call := range calls {
 		keys, _ := keysOf(call)
 		for _, k := range keys {
-			s := slotOf(k)
+			s := hashslot.Of(k)
 			if slot >= 0 && s != slot {
 				return true
 			}
@@ -376,22 +377,4 @@ func crossesSlots(calls []engine.Call) bool {
 		}
 	}
 	return false
-}
-
-// slotOf is the slot of a key: the CRC16 (XMODEM) of it, or of what is between its first braces if that is not empty.
-func slotOf(key []byte) int {
-	if _, after, ok := strings.Cut(string(key), "{"); ok {
-		if tag, _, ok := strings.Cut(after, "}"); ok && tag != "" {
-			key = []byte(tag)
-		}
-	}
-	crc := uint16(0)
-	for _, c := range key {
-		crc ^= uint16(c) << 8
-		for range 8 {
-			carry := crc >> 15
-			crc = crc<<1 ^ carry*0x1021
-		}
-	}
-	return int(crc & 0x3fff)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/redbud-go/redbud/internal/engine"
+	"github.com/redbud-go/redbud/internal/hashslot"
 	"github.com/redbud-go/redbud/internal/resp"
 )
 
@@ -133,7 +134,7 @@ func (e *Engine) Beneath() redis.UniversalClient { return e.beneath }
 
 // KeySlot is the hash slot of a key, if this is a cluster.
 func (e *Engine) KeySlot(key []byte) (slot int, ok bool) {
-	return slotOf(key), e.options.IsClusterMode
+	return hashslot.Of(key), e.options.IsClusterMode
 }
 
 // Database is the database that the client is in.

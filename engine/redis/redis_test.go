@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/redbud-go/redbud/internal/engine"
+	"github.com/redbud-go/redbud/internal/hashslot"
 	"github.com/redbud-go/redbud/internal/resp"
 	"github.com/redbud-go/redbud/internal/testenv"
 )
@@ -466,7 +467,7 @@ func TestCluster(t *testing.T) {
 	t.Run("has the slots that we think", func(t *testing.T) {
 		for _, key := range []string{"k", "foo{bar}baz", "foo{}bar", "{a}{b}", "}{x}", "{", "\x00\xff"} {
 			b := &engine.Batch{Calls: []engine.Call{words("CLUSTER", "KEYSLOT", key)}}
-			expect(t, e, b, fmt.Sprintf(":%d\r\n", slotOf([]byte(key))))
+			expect(t, e, b, fmt.Sprintf(":%d\r\n", hashslot.Of(key)))
 		}
 	})
 	t.Run("counts all masters", func(t *testing.T) {
@@ -546,7 +547,7 @@ func TestCluster(t *testing.T) {
 // moveSlot gives the slot of a key to another node behind the engine's back.
 func moveSlot(t *testing.T, c *testenv.ClusterSet, e *Engine) {
 	key := []byte("{moving}k")
-	slot := slotOf(key)
+	slot := hashslot.Of(key)
 	ctx := t.Context()
 	clients := make([]*redis.Client, len(c.Addrs))
 	ids := make([]string, len(c.Addrs))
