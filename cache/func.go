@@ -259,7 +259,7 @@ func (f *Func[K, V]) Get(ctx context.Context, key K) (none V, _ error) {
 		if err != nil {
 			return nil, err
 		}
-		return []byte(text), nil
+		return bytesOf(text), nil
 	})
 	down := err != nil
 	if down && (ctx.Err() != nil || !f.mayLoad(err)) {

@@ -28,8 +28,10 @@ const (
 	loaded kind = 'f' // a value
 	broken kind = 'e' // an error
 
-	loadedTagged kind = 'F' // a value that has tags
-	brokenTagged kind = 'E' // an error that has tags
+	// What has tags is of the kind in capitals.
+	small        kind = 'f' ^ 'F'
+	loadedTagged      = loaded &^ small
+	brokenTagged      = broken &^ small
 )
 
 // tagged tells whether a kind is one of a Func with tags.
@@ -49,7 +51,7 @@ type envelope struct {
 func (e *envelope) head(dst []byte) []byte {
 	k := e.kind
 	if len(e.label.names) > 0 {
-		k = map[kind]kind{loaded: loadedTagged, broken: brokenTagged}[k]
+		k &^= small
 	}
 	dst = append(dst, mark, envelopeVersion, byte(k))
 	dst = binary.BigEndian.AppendUint64(dst, uint64(e.made))
@@ -81,7 +83,7 @@ func openEnvelope(data []byte) (e envelope, err error) {
 		return e, fmt.Errorf("%w: it is fresh until %d", codec.ErrDecode, e.fresh)
 	}
 	if k.tagged() {
-		e.kind = map[kind]kind{loadedTagged: loaded, brokenTagged: broken}[k]
+		e.kind = k | small
 		if e.label, err = label(e.body); err != nil {
 			return e, err
 		}

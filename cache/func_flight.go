@@ -288,11 +288,16 @@ func (f *Func[K, V]) fly(ctx context.Context, fls []*flight[K, V]) {
 func (f *Func[K, V]) trip(ctx context.Context, fls []*flight[K, V], left func(*flight[K, V])) {
 	loads := map[*flight[K, V]]bool{}
 	for _, group := range f.bySlot(fls) {
-		for i, c := range f.claimFlights(ctx, group, len(fls) == 1) {
+		answers := f.claimFlights(ctx, group, len(fls) == 1)
+		found := make([][]byte, len(answers))
+		for i, c := range answers {
+			found[i] = c.data
+		}
+		tags, lost := f.tagsNow(ctx, found...)
+		for i, c := range answers {
 			fl := group[i]
-			tags, err := f.tagsNow(ctx, c.data)
-			if err != nil {
-				c.err = err
+			if lost != nil && hasTags(c.data) {
+				c.err = lost
 			} else if c.data != nil {
 				e, a, _, err := f.look(fl.at, c.data, tags)
 				if err != nil || a >= early {

@@ -136,7 +136,7 @@ func (f *Func[K, V]) claims(ctx context.Context, keys, seen []string) ([]claim, 
 		for i := range all {
 			switch text := texts[2*i+1]; texts[2*i] {
 			case "value":
-				all[i].data = []byte(text)
+				all[i].data = bytesOf(text)
 			case "load":
 				all[i].token = text
 			default:

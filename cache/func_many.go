@@ -6,8 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
-	"github.com/redis/go-redis/v9"
 )
 
 // GetMany returns the values at keys, in their order; those that are not OK are not found. It reads all of them at once, loads those that are
@@ -108,27 +106,14 @@ func (f *Func[K, V]) together(ctx context.Context, ats []string, errs []error) e
 
 // fetch is what is stored at keys of the engine, nil where there is nothing.
 func (f *Func[K, V]) fetch(ctx context.Context, ats []string) ([][]byte, error) {
-	groups := f.c.groups(ats)
-	pipe := f.c.client.Pipeline()
-	cmds := make([]*redis.SliceCmd, len(groups))
-	for g, group := range groups {
-		cmds[g] = pipe.MGet(ctx, pick(ats, group)...)
+	values, err := f.c.mget(ctx, f.c.client, ats)()
+	if err != nil {
+		return nil, err
 	}
-	_, _ = pipe.Exec(ctx) // the commands have the errors
 	stored := make([][]byte, len(ats))
-	for g, group := range groups {
-		values, err := cmds[g].Result()
-		if err != nil {
-			return nil, err
-		}
-		for i, v := range values {
-			at := i
-			if group != nil {
-				at = group[i]
-			}
-			if text, ok := v.(string); ok {
-				stored[at] = []byte(text)
-			}
+	for i, v := range values {
+		if text, ok := v.(string); ok {
+			stored[i] = bytesOf(text)
 		}
 	}
 	return stored, nil

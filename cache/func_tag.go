@@ -34,11 +34,16 @@ func (f *Func[K, V]) tagsOf(key K) ([]string, error) {
 	return names, err
 }
 
+// hasTags tells whether what is stored, nil: nothing, has tags.
+func hasTags(data []byte) bool {
+	return len(data) >= headSize && data[0] == mark && kind(data[2]).tagged()
+}
+
 // tagsNow returns what the tags of stored values hold.
 func (f *Func[K, V]) tagsNow(ctx context.Context, stored ...[]byte) (map[string]string, error) {
 	var names []string
 	for _, data := range stored {
-		if len(data) >= headSize && data[0] == mark && kind(data[2]).tagged() {
+		if hasTags(data) {
 			if e, err := openEnvelope(data); err == nil {
 				names = append(names, e.label.names...)
 			}

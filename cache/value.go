@@ -177,8 +177,13 @@ func (c *Cache[T]) decode(key string, data []byte) (value T, err error) {
 	return none, c.bad(key, err)
 }
 
-// bytesOf is a text as bytes without a copy, for those who do not change them, such as codecs.
-func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
+// bytesOf is a text as bytes without a copy, for those who do not change them, such as codecs. It is not nil.
+func bytesOf(s string) []byte {
+	if s == "" {
+		return []byte{}
+	}
+	return unsafe.Slice(unsafe.StringData(s), len(s))
+}
 
 // bad is the error of a value that does not decode.
 func (c *Cache[T]) bad(key string, err error) error {
