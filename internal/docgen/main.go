@@ -35,7 +35,7 @@ func main() {
 }
 
 // engines are those that the page tells deviations of, each named as its file is.
-var engines = []string{"memory", "sql", "sqlite", "redis"}
+var engines = []string{"memory", "sql", "redis"}
 
 // render is the whole page.
 func render(deviationsDir string) ([]byte, error) {

@@ -46,7 +46,7 @@ func openMariaDB(t *testing.T) func(t testing.TB) Instance {
 
 // Its commands are those of memory, with the deviations of tables, and rows come in the order of hashes as on SQLite.
 func TestMySQL(t *testing.T) {
-	Run(t, Options{Name: "memory sql sqlite", Open: openMariaDB(t), Serve: serve})
+	Run(t, Options{Name: "memory sql", Open: openMariaDB(t), Serve: serve})
 }
 
 // openMariaDBNow opens the MariaDB engine on an empty database, with a clock that goes.

@@ -54,7 +54,7 @@ func openIn(t *testing.T, scheme, url, driver, dsn string) func(t testing.TB) In
 
 func TestInATransactionOfSQLite(t *testing.T) {
 	path := filepath.ToSlash(filepath.Join(t.TempDir(), "app.db"))
-	Run(t, Options{Name: "memory sql sqlite", Open: openIn(t, "sqlite", "sqlite:"+path, "sqlite", "file:"+path)})
+	Run(t, Options{Name: "memory sql", Open: openIn(t, "sqlite", "sqlite:"+path, "sqlite", "file:"+path)})
 }
 
 func TestInATransactionOfPostgreSQL(t *testing.T) {
@@ -64,5 +64,5 @@ func TestInATransactionOfPostgreSQL(t *testing.T) {
 
 func TestInATransactionOfMySQL(t *testing.T) {
 	url := testenv.SharedMariaDB(t).Fresh(t)
-	Run(t, Options{Name: "memory sql sqlite", Open: openIn(t, "mysql", url, "mysql", dsnOfMariaDB(t, url))})
+	Run(t, Options{Name: "memory sql", Open: openIn(t, "mysql", url, "mysql", dsnOfMariaDB(t, url))})
 }

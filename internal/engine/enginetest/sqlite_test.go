@@ -29,5 +29,5 @@ func openSQLite(t testing.TB) Instance {
 
 // Its commands are those of memory, with their deviations.
 func TestSQLite(t *testing.T) {
-	Run(t, Options{Name: "memory sql sqlite", Open: openSQLite, Serve: serve})
+	Run(t, Options{Name: "memory sql", Open: openSQLite, Serve: serve})
 }
