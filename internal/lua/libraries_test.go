@@ -62,23 +62,6 @@ func TestKeysOfAMapFarApartDoNotFillMemory(t *testing.T) {
 	expect(t, L, `cmsgpack.unpack("\129\207\0\255\0\0\0\0\0\0\1")`, "{[71776119061217280]=1}")
 }
 
-func TestStringsThatAreTooLongAreNotMade(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes some hundred megabytes")
-	}
-	L := newLibraries(t)
-	L.SetGlobal("s", lua.LString(strings.Repeat("x", maxString/2)))
-	for _, ask := range []string{
-		"cjson.encode({s, s})",
-		"cmsgpack.pack(s, s)",
-		`struct.pack("ss", s, s)`,
-		`string.format("%s%s%d", s, s, 1)`,
-		"cjson.encode_sparse_array(true, 0) return cjson.encode({[2^31 - 1] = 1})",
-	} {
-		expect(t, L, ask, `error "not enough memory"`)
-	}
-}
-
 func TestNumbersAreTruncatedAsOnX86(t *testing.T) {
 	for _, c := range []struct {
 		f   float64
