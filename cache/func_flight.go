@@ -286,92 +286,61 @@ func (f *Func[K, V]) fly(ctx context.Context, fls []*flight[K, V]) {
 // loads and anybody wants, or one of which has something foreign at its key, those that were purged meanwhile although somebody may have joined since,
 // and those that found something new which is not fresh either.
 func (f *Func[K, V]) trip(ctx context.Context, fls []*flight[K, V], left func(*flight[K, V])) {
-	loads := map[*flight[K, V]]bool{}
-	for _, group := range f.bySlot(fls) {
-		answers := f.claimFlights(ctx, group, len(fls) == 1)
-		found := make([][]byte, len(answers))
-		for i, c := range answers {
-			found[i] = c.data
+	claims := f.claimFlights(ctx, fls)
+	found := make([][]byte, len(claims))
+	for i, c := range claims {
+		found[i] = c.data
+	}
+	tags, lost := f.tagsNow(ctx, found...)
+	var loading []*flight[K, V]
+	for i, c := range claims {
+		fl := fls[i]
+		if lost != nil && hasTags(c.data) {
+			c.err = lost
+		} else if c.data != nil {
+			e, a, _, err := f.look(fl.at, c.data, tags)
+			if err != nil || a >= early {
+				f.land(fl, e.value, errors.Join(err, e.err))
+				continue
+			}
+			fl.seen, fl.spare = headOf(c.data), a != gone
 		}
-		tags, lost := f.tagsNow(ctx, found...)
-		for i, c := range answers {
-			fl := group[i]
-			if lost != nil && hasTags(c.data) {
-				c.err = lost
-			} else if c.data != nil {
-				e, a, _, err := f.look(fl.at, c.data, tags)
-				if err != nil || a >= early {
-					f.land(fl, e.value, errors.Join(err, e.err))
-					continue
-				}
-				fl.seen, fl.spare = headOf(c.data), a != gone
-			}
-			f.flyOn(fl)
-			switch {
-			case errors.Is(c.err, ErrWrongType) && len(group) > 1: // nobody knows at which key
-				left(fl)
-			case c.err != nil && !f.mayLoad(c.err):
-				f.land(fl, *new(V), c.err)
-			case c.err != nil || c.token != "" || fl.down:
-				fl.token = c.token
-				loads[fl] = true
-			case c.data == nil && f.abandon(fl):
-			default:
-				left(fl)
-			}
+		f.flyOn(fl)
+		switch {
+		case errors.Is(c.err, ErrWrongType) && len(fls) > 1: // nobody knows at which key
+			left(fl)
+		case c.err != nil && !f.mayLoad(c.err):
+			f.land(fl, *new(V), c.err)
+		case c.err != nil || c.token != "" || fl.down:
+			fl.token = c.token
+			loading = append(loading, fl)
+		case c.data == nil && f.abandon(fl):
+		default:
+			left(fl)
 		}
 	}
-	if len(loads) == 0 {
+	if len(loading) == 0 {
 		return
 	}
-	loading := slices.DeleteFunc(slices.Clone(fls), func(fl *flight[K, V]) bool { return !loads[fl] }) // in the order that was asked for
 	if loading = f.begin(ctx, loading); len(loading) > 0 {
 		f.load(ctx, loading, left)
 	}
 }
 
-// bySlot are flights whose keys an engine can take at once.
-func (f *Func[K, V]) bySlot(fls []*flight[K, V]) [][]*flight[K, V] {
-	keys := make([]string, len(fls))
-	for i, fl := range fls {
-		keys[i] = fl.at
-	}
-	var parts [][]*flight[K, V]
-	for _, group := range f.c.groups(keys) {
-		parts = append(parts, pick(fls, group))
-	}
-	return parts
-}
-
-// answer is a claim, or why there is none.
-type answer struct {
-	claim
-	err error
-}
-
-// claimFlights claims flights of one slot. One that is alone, in all slots, waits while somebody else loads it: of several it would hold up the others.
-func (f *Func[K, V]) claimFlights(ctx context.Context, fls []*flight[K, V], alone bool) []answer {
-	answers := make([]answer, len(fls))
-	if fls[0].down {
-		return answers
-	}
-	if alone && !fls[0].idle {
-		answers[0].claim, answers[0].err = f.await(ctx, fls[0])
-		return answers
+// claimFlights claims flights. One that is alone waits while somebody else loads it: of several it would hold up the others.
+func (f *Func[K, V]) claimFlights(ctx context.Context, fls []*flight[K, V]) []claim {
+	switch {
+	case fls[0].down:
+		return make([]claim, len(fls))
+	case len(fls) == 1 && !fls[0].idle:
+		return []claim{f.await(ctx, fls[0])}
 	}
 	keys, seen := make([]string, len(fls)), make([]string, len(fls))
 	for i, fl := range fls {
 		keys[i], seen[i] = fl.at, fl.seen
 	}
 	f.ask(fls...)
-	all, err := f.claims(ctx, keys, seen)
-	for i := range answers {
-		answers[i].err = err
-		if err == nil {
-			answers[i].claim = all[i]
-		}
-	}
-	return answers
+	return f.claims(ctx, keys, seen)
 }
 
 // outcome is what a load brought, and what becomes of it.
@@ -385,7 +354,8 @@ type outcome[K, V any] struct {
 	outdated bool // one of its tags has changed since the load began
 }
 
-// settleFlights lands flights that were loaded. Left are those that have to be loaded again.
+// settleFlights lands flights that were loaded. Left are those that have to be loaded again. If the engine has not said whether they are outdated, nothing
+// is stored.
 func (f *Func[K, V]) settleFlights(ctx context.Context, outcomes []outcome[K, V], left func(*flight[K, V])) {
 	var asked []outcome[K, V]
 	var keys []string
@@ -405,39 +375,34 @@ func (f *Func[K, V]) settleFlights(ctx context.Context, outcomes []outcome[K, V]
 	for _, o := range asked { // for their tags first
 		f.ask(o.fl)
 	}
-	lost := f.outdated(context.WithoutCancel(ctx), asked)
-	for _, group := range f.c.groups(keys) {
-		f.settleSlot(ctx, pick(asked, group), pick(keys, group), lost, left)
+	ctx = context.WithoutCancel(ctx)
+	lost := f.outdated(ctx, asked)
+	loads := make([]landing, len(asked))
+	for i, o := range asked {
+		loads[i] = landing{o.fl.token, o.ttl, o.data}
 	}
-}
-
-// settleSlot lands flights of one slot that have tokens. If the engine has not said whether they are outdated, nothing is stored.
-func (f *Func[K, V]) settleSlot(ctx context.Context, outcomes []outcome[K, V], keys []string, err error, left func(*flight[K, V])) {
-	loads, tokens := make([]landing, len(outcomes)), make([]string, len(outcomes))
-	for i, o := range outcomes {
-		loads[i], tokens[i] = landing{o.fl.token, o.ttl, o.data}, o.fl.token
+	landed := make([]settlement, len(asked))
+	if lost == nil {
+		landed = f.settle(ctx, keys, loads)
 	}
-	var counted []bool
-	if err == nil {
-		counted, err = f.settle(context.WithoutCancel(ctx), keys, loads)
-	}
-	if err != nil {
-		f.release(ctx, keys, tokens)
-	}
-	for i, o := range outcomes {
-		if err != nil {
+	var unsure, tokens []string
+	for i, o := range asked {
+		counted, err := landed[i].counted, errors.Join(lost, landed[i].err)
+		if err != nil { // it is not known what the engine has
+			unsure, tokens = append(unsure, keys[i]), append(tokens, o.fl.token)
 			f.flyOn(o.fl)
 		}
 		switch {
 		case err != nil && !f.mayLoad(err) && o.err == nil:
 			f.land(o.fl, o.value, err)
-		case err == nil && (o.outdated || !counted[i] && o.ttl != release) && f.again(o.fl):
+		case err == nil && (o.outdated || !counted && o.ttl != release) && f.again(o.fl):
 			f.flyOn(o.fl)
 			left(o.fl)
 		default:
 			f.land(o.fl, o.value, o.err)
 		}
 	}
+	f.release(ctx, unsure, tokens)
 }
 
 // load loads flights, renews their leases meanwhile, and lands them: those of one call of LoadMany together, others one after another as they come,
@@ -451,9 +416,15 @@ func (f *Func[K, V]) load(ctx context.Context, fls []*flight[K, V], left func(*f
 	}
 	kept, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	leases := f.leases(fls)
+	loads, tokens := tokensOf(fls)
 	var keeping sync.WaitGroup
-	keeping.Go(func() { f.keep(kept, fls, leases, lost) })
+	keeping.Go(func() {
+		f.keep(kept, loads, tokens, func() {
+			if len(fls) == 1 && f.forget(fls[0]) { // one that somebody may have joined since is loaded again
+				lost(errPurged)
+			}
+		})
+	})
 	loaded := make(chan []outcome[K, V], len(parts))
 	go func() {
 		for _, part := range parts {
@@ -471,23 +442,6 @@ func (f *Func[K, V]) load(ctx context.Context, fls []*flight[K, V], left func(*f
 		}
 		f.settleFlights(ctx, outcomes, left)
 	}
-}
-
-// leases are the tokens of flights, by slot. Those of flights that are loaded without one are not kept.
-func (f *Func[K, V]) leases(fls []*flight[K, V]) [][]lease {
-	kept := slices.DeleteFunc(slices.Clone(fls), func(fl *flight[K, V]) bool { return fl.token == "" })
-	if len(kept) == 0 {
-		return nil
-	}
-	var all [][]lease
-	for _, group := range f.bySlot(kept) {
-		leases := make([]lease, len(group))
-		for i, fl := range group {
-			leases[i] = lease{fl.at + loadSuffix, fl.token}
-		}
-		all = append(all, leases)
-	}
-	return all
 }
 
 // outcomes are those of flights that are loaded together, in a goroutine of its own whose panic or end is an error.

@@ -113,59 +113,93 @@ var renewAll = func() *script.Program {
 	return b.MustCompile()
 }()
 
-// claim is what a key was claimed with: what is there, the token of a load, or a time to wait.
+// claim is what a key was claimed with: what is there, the token of a load, a time to wait, or why there is nothing.
 type claim struct {
 	data  []byte // nil: nothing that was not seen
 	token string // "": somebody else loads
 	wait  time.Duration
+	err   error
 }
 
-// claims claims keys of one slot. seen are the heads of what the caller knows to be there.
-func (f *Func[K, V]) claims(ctx context.Context, keys, seen []string) ([]claim, error) {
-	token := rand.Text()
-	all, err := call(f, "func claim", func() ([]claim, error) {
-		texts, err := f.claimAll.Do(ctx, script.KeyNames{"keys": withLoads(keys)},
-			script.ArgValues{"token": token, "lease": f.o.Lease.Milliseconds(), "alone": f.o.Fleet, "seen": seen}).Strings()
-		if err != nil {
-			return nil, err
+// said is what a program says of a key.
+type said struct {
+	words []string
+	err   error
+}
+
+// words runs a program on keys, at once on those of each slot, all in one round trip. For the keys at some places, nil: all, run is what it gets. It says
+// n words of each.
+func (f *Func[K, V]) words(ctx context.Context, r *script.Runner, n int, keys []string, run func(places []int) script.Run) []said {
+	groups := f.c.groups(keys)
+	runs := make([]script.Run, len(groups))
+	for g, group := range groups {
+		runs[g] = run(group)
+	}
+	all := make([]said, len(keys))
+	for g, result := range r.DoMany(ctx, runs...) {
+		some := pick(all, groups[g])
+		words, err := result.Strings()
+		if err == nil && len(words) != n*len(some) {
+			err = fmt.Errorf("cache: of %d keys %d words were said", len(some), len(words))
 		}
-		if len(texts) != 2*len(keys) {
-			return nil, fmt.Errorf("cache: %d claims answered with %d words", len(keys), len(texts))
-		}
-		all := make([]claim, len(keys))
-		for i := range all {
-			switch text := texts[2*i+1]; texts[2*i] {
-			case "value":
-				all[i].data = bytesOf(text)
-			case "load":
-				all[i].token = text
-			default:
-				ms, err := strconv.ParseInt(text, 10, 64)
-				if err != nil {
-					return nil, fmt.Errorf("cache: claim: %w", err)
-				}
-				all[i].wait = time.Duration(ms) * time.Millisecond
+		for i := range some {
+			if some[i].err = failed(err); err == nil {
+				some[i].words = words[n*i : n*i+n]
 			}
 		}
-		return all, nil
-	})
-	if err != nil {
-		tokens := make([]string, len(keys))
-		for i := range tokens {
-			tokens[i] = token
-		}
-		f.release(ctx, keys, tokens)
+		put(all, groups[g], some)
 	}
-	return all, err
+	return all
+}
+
+// claims claims keys. seen are the heads of what the caller knows to be there.
+func (f *Func[K, V]) claims(ctx context.Context, keys, seen []string) []claim {
+	token := rand.Text()
+	all := make([]claim, len(keys))
+	var lost []string
+	_, _ = call(f, "func claim", func() (none struct{}, err error) {
+		heard := f.words(ctx, f.claimAll, 2, keys, func(places []int) script.Run {
+			return script.Run{Keys: script.KeyNames{"keys": withLoads(pick(keys, places))},
+				Args: script.ArgValues{"token": token, "lease": f.o.Lease.Milliseconds(), "alone": f.o.Fleet, "seen": pick(seen, places)}}
+		})
+		for i, s := range heard {
+			if all[i] = claimOf(s); all[i].err != nil {
+				err = all[i].err
+				lost = append(lost, keys[i])
+			}
+		}
+		return none, err
+	})
+	f.release(ctx, lost, slices.Repeat([]string{token}, len(lost)))
+	return all
+}
+
+// claimOf is what claimAll says of a key.
+func claimOf(s said) claim {
+	if s.err != nil {
+		return claim{err: s.err}
+	}
+	switch text := s.words[1]; s.words[0] {
+	case "value":
+		return claim{data: bytesOf(text)}
+	case "load":
+		return claim{token: text}
+	default:
+		ms, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return claim{err: fmt.Errorf("cache: claim: %w", err)}
+		}
+		return claim{wait: time.Duration(ms) * time.Millisecond}
+	}
 }
 
 // releaseTime is how long an engine may take to release tokens.
 const releaseTime = time.Second
 
-// release deletes, in the background and if the engine can be asked, tokens of keys of one slot that may be there although nobody loads them: the
+// release deletes, in the background and if the engine can be asked, tokens of keys that may be there although nobody loads them: the
 // answer to a claim or to the end of a load was lost. Others would wait for their lease; without FuncOptions.Fleet nobody does.
 func (f *Func[K, V]) release(ctx context.Context, keys, tokens []string) {
-	if !f.o.Fleet {
+	if !f.o.Fleet || len(keys) == 0 {
 		return
 	}
 	f.running.Go(func() {
@@ -175,7 +209,7 @@ func (f *Func[K, V]) release(ctx context.Context, keys, tokens []string) {
 		for i, token := range tokens {
 			loads[i] = landing{token: token, ttl: release}
 		}
-		_, _ = f.settle(ctx, keys, loads) // else the lease ends
+		f.settle(ctx, keys, loads) // or the lease ends
 	})
 }
 
@@ -195,76 +229,90 @@ type landing struct {
 	data  []byte
 }
 
-// settle ends loads of keys of one slot, and tells whose token was still there.
-func (f *Func[K, V]) settle(ctx context.Context, keys []string, loads []landing) ([]bool, error) {
-	return call(f, "func settle", func() ([]bool, error) {
-		words := make([]string, 0, 3*len(loads))
-		for _, l := range loads {
-			words = append(words, l.token, strconv.FormatInt(l.ttl, 10), string(l.data))
+// settle ends loads, and tells of each whether its token was still there.
+func (f *Func[K, V]) settle(ctx context.Context, keys []string, loads []landing) []settlement {
+	all := make([]settlement, len(keys))
+	_, _ = call(f, "func settle", func() (none struct{}, err error) {
+		heard := f.words(ctx, f.settleAll, 1, keys, func(places []int) script.Run {
+			part := pick(loads, places)
+			words := make([]string, 0, 3*len(part))
+			for _, l := range part {
+				words = append(words, l.token, strconv.FormatInt(l.ttl, 10), string(l.data))
+			}
+			return script.Run{Keys: script.KeyNames{"keys": withLoads(pick(keys, places))}, Args: script.ArgValues{"alone": f.o.Fleet, "loads": words}}
+		})
+		for i, s := range heard {
+			if all[i].err = s.err; s.err != nil {
+				err = s.err
+				continue
+			}
+			all[i].counted = s.words[0] == "1"
 		}
-		texts, err := f.settleAll.Do(ctx, script.KeyNames{"keys": withLoads(keys)}, script.ArgValues{"alone": f.o.Fleet, "loads": words}).Strings()
-		if err != nil {
-			return nil, err
-		}
-		if len(texts) != len(keys) {
-			return nil, fmt.Errorf("cache: %d loads ended with %d words", len(keys), len(texts))
-		}
-		counted := make([]bool, len(texts))
-		for i, text := range texts {
-			counted[i] = text == "1"
-		}
-		return counted, nil
+		return none, err
 	})
+	return all
+}
+
+// settlement is what became of a load at the engine: whether its token was still there.
+type settlement struct {
+	counted bool
+	err     error
 }
 
 // await claims a key until there is a value or the caller has to load it. With each message, each new connection and at the end of each lease it tries
 // again.
-func (f *Func[K, V]) await(ctx context.Context, fl *flight[K, V]) (claim, error) {
-	one := func() (claim, error) {
+func (f *Func[K, V]) await(ctx context.Context, fl *flight[K, V]) claim {
+	one := func() claim {
 		f.ask(fl)
-		all, err := f.claims(ctx, []string{fl.at}, []string{fl.seen})
-		if err != nil {
-			return claim{}, err
-		}
-		if all[0].data == nil {
+		c := f.claims(ctx, []string{fl.at}, []string{fl.seen})[0]
+		if c.data == nil {
 			f.flyOn(fl)
 		}
-		return all[0], nil
+		return c
 	}
-	c, err := one()
-	if err != nil || c.wait == 0 {
-		return c, err
+	c := one()
+	if c.wait == 0 {
+		return c
 	}
 	woken, leave, err := f.bells.wait(ctx, fl.at+loadSuffix)
 	defer leave()
 	if err != nil {
-		return c, err
+		return claim{err: err}
 	}
-	for {
+	for c.wait > 0 {
 		alarm := time.NewTimer(c.wait)
 		select {
 		case <-ctx.Done():
 			alarm.Stop()
-			return c, ctx.Err()
+			return claim{err: ctx.Err()}
 		case <-woken:
 			alarm.Stop()
 		case <-alarm.C:
 		}
-		if c, err = one(); err != nil || c.wait == 0 {
-			return c, err
-		}
+		c = one()
 	}
+	return c
 }
 
 // errPurged ends the context of a load that will not be kept.
 var errPurged = errors.New("cache: purged during its load")
 
-// lease is the token of a load at its key.
-type lease struct{ load, token string }
+// tokensOf are the tokens of flights that have one, and their keys.
+func tokensOf[K, V any](fls []*flight[K, V]) (loads, tokens []string) {
+	for _, fl := range fls {
+		if fl.token != "" {
+			loads, tokens = append(loads, fl.at+loadSuffix), append(tokens, fl.token)
+		}
+	}
+	return loads, tokens
+}
 
-// keep renews the tokens of loads until ctx ends. If that of a single one will not be kept and somebody may have joined it since, its load ends
-// with errPurged. An engine that does not answer ends nothing: the load is worth something to who waits for it.
-func (f *Func[K, V]) keep(ctx context.Context, fls []*flight[K, V], slots [][]lease, lost context.CancelCauseFunc) {
+// keep renews tokens until ctx ends, and calls lost if one of them is known to be lost. An engine that does not answer ends nothing: a load is worth
+// something to who waits for it.
+func (f *Func[K, V]) keep(ctx context.Context, loads, tokens []string, lost func()) {
+	if len(loads) == 0 {
+		return
+	}
 	tick := time.NewTicker(f.o.Lease / 3)
 	defer tick.Stop()
 	for {
@@ -273,28 +321,17 @@ func (f *Func[K, V]) keep(ctx context.Context, fls []*flight[K, V], slots [][]le
 			return
 		case <-tick.C:
 		}
-		if len(slots) > 0 && !f.renew(ctx, slots) && len(fls) == 1 && f.forget(fls[0]) {
-			lost(errPurged)
+		if !f.renew(ctx, loads, tokens) {
+			lost()
 		}
 	}
 }
 
-// renew renews the tokens of loads, at once however many there are, and tells whether none is known to be lost.
-func (f *Func[K, V]) renew(ctx context.Context, slots [][]lease) bool {
-	pipe := f.c.client.Pipeline()
-	results := make([]*script.Result, len(slots))
-	for s, leases := range slots {
-		loads, tokens := make([]string, len(leases)), make([]string, len(leases))
-		for i, l := range leases {
-			loads[i], tokens[i] = l.load, l.token
-		}
-		results[s] = f.renewAll.Queue(ctx, pipe, script.KeyNames{"loads": loads}, script.ArgValues{"lease": f.o.Lease.Milliseconds(), "tokens": tokens})
-	}
-	_, _ = pipe.Exec(ctx) // the results have the errors
-	all := true
-	for _, r := range results {
-		texts, err := r.Strings()
-		all = all && (err != nil || !slices.Contains(texts, "0"))
-	}
-	return all
+// renew renews the tokens of loads, and tells whether none is known to be lost.
+func (f *Func[K, V]) renew(ctx context.Context, loads, tokens []string) bool {
+	all := f.words(ctx, f.renewAll, 1, loads, func(places []int) script.Run {
+		return script.Run{Keys: script.KeyNames{"loads": pick(loads, places)},
+			Args: script.ArgValues{"lease": f.o.Lease.Milliseconds(), "tokens": pick(tokens, places)}}
+	})
+	return !slices.ContainsFunc(all, func(s said) bool { return s.err == nil && s.words[0] == "0" })
 }

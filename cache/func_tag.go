@@ -96,13 +96,11 @@ func (f *Func[K, V]) begin(ctx context.Context, fls []*flight[K, V]) []*flight[K
 		}
 		return fls
 	}
-	for _, group := range f.bySlot(kept) {
-		keys, tokens := make([]string, len(group)), make([]string, len(group))
-		for i, fl := range group {
-			keys[i], tokens[i], fl.token = fl.at, fl.token, ""
-		}
-		f.release(ctx, keys, tokens)
+	keys, tokens := make([]string, len(kept)), make([]string, len(kept))
+	for i, fl := range kept {
+		keys[i], tokens[i], fl.token = fl.at, fl.token, ""
 	}
+	f.release(ctx, keys, tokens)
 	if f.mayLoad(err) {
 		return fls
 	}

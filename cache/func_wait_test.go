@@ -299,38 +299,47 @@ func TestTokensOfCallsThatAreLostAreReleased(t *testing.T) {
 	})
 }
 
-// rounds counts round trips of programs.
-type rounds struct {
-	single atomic.Int32
-	piped  chan struct{} // a pipeline was answered
-}
+// rounds tells of each round trip of programs how many keys it is about.
+type rounds struct{ keys chan int }
 
 func (*rounds) DialHook(next redis.DialHook) redis.DialHook { return next }
 
 func (r *rounds) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
-		if strings.Contains(strings.ToLower(cmd.Name()), "eval") {
-			r.single.Add(1)
-		}
-		return next(ctx, cmd)
+		err := next(ctx, cmd)
+		r.tell(cmd)
+		return err
 	}
 }
 
 func (r *rounds) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
 		err := next(ctx, cmds)
+		r.tell(cmds...)
+		return err
+	}
+}
+
+// tell tells of a round trip, if it is of programs and somebody listens.
+func (r *rounds) tell(cmds ...redis.Cmder) {
+	keys := 0
+	for _, cmd := range cmds {
+		if strings.Contains(strings.ToLower(cmd.Name()), "eval") {
+			keys += cmd.Args()[2].(int)
+		}
+	}
+	if keys > 0 {
 		select {
-		case r.piped <- struct{}{}:
+		case r.keys <- keys:
 		default:
 		}
-		return err
 	}
 }
 
 func TestTheTokensOfManyLoadsAreRenewedAtOnce(t *testing.T) {
 	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
 		ctx := t.Context()
-		r := &rounds{piped: make(chan struct{})}
+		r := &rounds{make(chan int)}
 		db.AddHook(r)
 		began, goOn := make(chan int, 2), make(chan struct{})
 		f := memoise(t, db, cache.FuncOptions[int, int]{Lease: 900 * time.Millisecond, LoadMany: loadsKeys(began, goOn)})
@@ -345,22 +354,61 @@ func TestTheTokensOfManyLoadsAreRenewedAtOnce(t *testing.T) {
 			}
 		})
 		<-began
-		before := r.single.Load()
+		for range 4 { // until all masters of a cluster know the program
+			<-r.keys
+		}
 		for range 4 { // for more than a lease
-			<-r.piped
+			if n := <-r.keys; n != len(keys) {
+				t.Errorf("%d tokens are renewed at once", n)
+			}
 		}
 		for _, key := range keys {
 			if n, err := db.Exists(ctx, fmt.Sprintf("f:{%d}:load", key)).Result(); n != 1 || err != nil {
 				t.Errorf("the token of %d: %d and %v", key, n, err)
 			}
 		}
-		if n := r.single.Load() - before; n != 0 {
-			t.Errorf("%d programs alone", n)
-		}
 		close(goOn)
 		group.Wait()
 		if len(began) != 0 {
 			t.Error("a second load")
+		}
+	})
+}
+
+func TestManyKeysOfAFuncTakeFewRoundTrips(t *testing.T) {
+	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
+		ctx := t.Context()
+		f := memoise(t, db, cache.FuncOptions[int, int]{LoadMany: func(_ context.Context, keys []int) ([]cache.Found[int], error) {
+			found := make([]cache.Found[int], len(keys))
+			for i, key := range keys {
+				found[i] = cache.Found[int]{Value: key, OK: true}
+			}
+			return found, nil
+		}})
+		keys := make([]int, 200)
+		for i := range keys {
+			keys[i] = i
+		}
+		all := func() {
+			t.Helper()
+			if found, err := f.GetMany(ctx, keys...); err != nil || len(found) != len(keys) || found[199].Value != 199 {
+				t.Fatalf("%d values and %v", len(found), err)
+			}
+			if n, err := f.PurgeMany(ctx, keys...); n != len(keys) || err != nil {
+				t.Fatalf("%d purged and %v", n, err)
+			}
+		}
+		all() // all masters of a cluster know the programs
+		r := &rounds{make(chan int, 100)}
+		db.AddHook(r)
+		all()
+		close(r.keys)
+		var trips []int
+		for n := range r.keys {
+			trips = append(trips, n)
+		}
+		if want := []int{400, 400, 400}; !slices.Equal(trips, want) { // to claim, to settle and to purge, each with the keys of the tokens
+			t.Errorf("round trips about %d keys", trips)
 		}
 	})
 }

@@ -103,13 +103,11 @@ func (f *Func[K, V]) purge(ctx context.Context, ats []string) (existed int, err 
 		return 0, nil
 	}
 	groups := f.c.groups(ats)
-	results := make([]*script.Result, len(groups))
-	to, exec := f.c.several(ctx, f.c.client, len(groups))
+	runs := make([]script.Run, len(groups))
 	for g, group := range groups {
-		results[g] = run(ctx, to, f.purgeAll, script.KeyNames{"keys": withLoads(pick(ats, group))}, nil)
+		runs[g] = script.Run{Keys: script.KeyNames{"keys": withLoads(pick(ats, group))}}
 	}
-	exec()
-	for _, r := range results {
+	for _, r := range f.purgeAll.DoMany(ctx, runs...) {
 		n, failure := r.Int()
 		existed, err = existed+int(n), errors.Join(err, failed(failure))
 	}

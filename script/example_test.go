@@ -432,6 +432,30 @@ func ExampleRunner_Queue() {
 	// 3 <nil>
 }
 
+func ExampleRunner_DoMany() {
+	b := script.New("add")
+	b.Return(b.Var("k").IncrBy(b.Arg("n", script.Int)))
+	ctx := context.Background()
+	db, err := redbud.Open(ctx, "memory://")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+	add := b.MustCompile().On(db)
+
+	for _, r := range add.DoMany(ctx,
+		script.Run{Keys: script.KeyNames{"k": "apples"}, Args: script.ArgValues{"n": 3}},
+		script.Run{Keys: script.KeyNames{"k": "pears"}, Args: script.ArgValues{"n": "many"}},
+		script.Run{Keys: script.KeyNames{"k": "apples"}, Args: script.ArgValues{"n": 4}},
+	) {
+		fmt.Println(r.Int())
+	}
+	// Output:
+	// 3 <nil>
+	// 0 script add: the input does not fit the program: argument n: a string where Int is wanted
+	// 7 <nil>
+}
+
 func ExampleRunner_Trace() {
 	b := script.New("countdown")
 	n := b.Local("n", b.Arg("n", script.Int))

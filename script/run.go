@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -64,12 +65,60 @@ func (r *Runner) do(ctx context.Context, in *input) *Result {
 			cmd = r.command(ctx, way, true, in)
 			err = r.client.Process(ctx, r.sent(cmd))
 		}
-		if !replies(err, "ERR unknown command") || again {
+		if !replies(err, unknownCommand) || again {
 			return &Result{p: r.p, cmd: cmd}
 		}
 		r.way.Store(unknown) // the engine is another one now
 	}
 }
+
+// Run is what one run of a program gets.
+type Run struct {
+	Keys KeyNames
+	Args ArgValues
+}
+
+// DoMany is Do for several runs, each of them for itself, in one round trip. On a cluster the keys of a run are in one slot, as ever, and different runs
+// have any. Engines that do not know the program yet get it, in a round trip more for each of them.
+func (r *Runner) DoMany(ctx context.Context, runs ...Run) []*Result {
+	results := make([]*Result, len(runs))
+	client, ok := r.client.(interface{ Pipeline() redis.Pipeliner })
+	if len(runs) < 2 || !ok {
+		for i, run := range runs {
+			results[i] = r.Do(ctx, run.Keys, run.Args)
+		}
+		return results
+	}
+	way, err := r.findOut(ctx)
+	ins := make([]*input, len(runs))
+	var left []int // to be sent
+	for i, run := range runs {
+		if results[i] = (&Result{p: r.p, err: err}); err == nil {
+			ins[i], results[i].err = r.p.input(run.Keys, run.Args)
+		}
+		if results[i].err == nil {
+			left = append(left, i)
+		}
+	}
+	for whole := false; len(left) > 0; whole = true {
+		pipe := client.Pipeline()
+		for n, i := range left {
+			results[i].cmd = r.command(ctx, way, whole && n == 0, ins[i]) // those after it find the program there
+			results[i].err = pipe.Process(ctx, r.sent(results[i].cmd))
+		}
+		_, _ = pipe.Exec(ctx) // the commands have the errors
+		left = slices.DeleteFunc(left, func(i int) bool { return !replies(results[i].cmd.Err(), "NOSCRIPT") })
+	}
+	for i, result := range results {
+		if result.err == nil && replies(result.cmd.Err(), unknownCommand) {
+			results[i] = r.do(ctx, ins[i])
+		}
+	}
+	return results
+}
+
+// unknownCommand is how a reply begins when the engine is another one than it was.
+const unknownCommand = "ERR unknown command"
 
 // replies reports whether an error is a reply that begins so.
 func replies(err error, prefix string) bool {

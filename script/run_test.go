@@ -77,6 +77,84 @@ func TestAnEngineGetsAProgramOnceAndAgainAfterAFlush(t *testing.T) {
 	})
 }
 
+func TestManyRunsAreEachForItself(t *testing.T) {
+	p := counter(t)
+	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
+		ctx := t.Context()
+		run := p.On(db)
+		if len(run.DoMany(ctx)) != 0 {
+			t.Error("no runs have results")
+		}
+		if err := db.RPush(ctx, "list", 1).Err(); err != nil {
+			t.Fatal(err)
+		}
+		sent := count{}
+		db.AddHook(sent)
+		runs := make([]script.Run, 50)
+		for i := range runs {
+			runs[i] = script.Run{Keys: script.KeyNames{"k": fmt.Sprint("k", i)}, Args: script.ArgValues{"n": i}}
+		}
+		runs[7].Keys = script.KeyNames{"k": "list"}
+		runs[8].Args = nil
+		step := func(times int) {
+			t.Helper()
+			for i, r := range run.DoMany(ctx, runs...) {
+				n, err := r.Int()
+				switch {
+				case i == 7 && !errors.Is(err, script.ErrWrongType), i == 8 && !errors.Is(err, script.ErrInput):
+					t.Errorf("run %d: %v", i, err)
+				case i != 7 && i != 8 && (n != int64(i*times) || err != nil):
+					t.Errorf("run %d returns %d and %v, not %d", i, n, err, i*times)
+				}
+			}
+		}
+		step(1)
+		step(2)
+		if err := db.ScriptFlush(ctx).Err(); err != nil {
+			t.Fatal(err)
+		}
+		step(3)
+		if alone := sent["eval"] + sent["evalsha"] + sent["redbud.eval"] + sent["redbud.evalsha"]; alone != 0 {
+			t.Errorf("%d runs are sent alone", alone)
+		}
+		if n, err := run.DoMany(ctx, runs[1])[0].Int(); n != 4 || err != nil {
+			t.Errorf("a single run returns %d and %v", n, err)
+		}
+		ended, end := context.WithCancel(ctx)
+		end()
+		for i, r := range run.DoMany(ended, runs[:3]...) {
+			if err := r.Err(); !errors.Is(err, context.Canceled) {
+				t.Errorf("run %d of a context that has ended: %v", i, err)
+			}
+		}
+	})
+}
+
+func TestAnEngineMayBecomeAnotherOne(t *testing.T) {
+	p := counter(t)
+	one := script.Run{Keys: script.KeyNames{"k": t.Name()}, Args: script.ArgValues{"n": 1}}
+	embedded, server := kittest.Open(t, "memory://"), kittest.Open(t, testenv.SharedRedis(t).URL())
+	for name, way := range map[string][]*redbud.DB{"a server": {embedded, server}, "an embedded one": {server, embedded}} {
+		t.Run(name, func(t *testing.T) {
+			for _, times := range []int{1, 3} {
+				client := &struct{ redis.UniversalClient }{}
+				run := p.On(client)
+				for _, db := range way {
+					if err := db.Del(t.Context(), one.Keys["k"].(string)).Err(); err != nil {
+						t.Fatal(err)
+					}
+					client.UniversalClient = db
+					for i, r := range run.DoMany(t.Context(), slices.Repeat([]script.Run{one}, times)...) {
+						if n, err := r.Int(); n != int64(i+1) || err != nil {
+							t.Errorf("run %d of %d returns %d and %v", i, times, n, err)
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
 func TestPipelinesAndTransactions(t *testing.T) {
 	p := counter(t)
 	kittest.Run(t, func(t *testing.T, db *redbud.DB) {
