@@ -23,11 +23,14 @@ import (
 //	@resp3
 //	(double) 0.1
 //
-// A deviation that does not deviate fails, as does one whose session or call does not exist.
+// @any order, before calls, says that their answers are the recorded ones but for the order of elements, which may happen to be the same.
+//
+// Any other deviation that does not deviate fails, as does one whose session or call does not exist.
 type deviation struct {
 	where           string // file and line
 	path, call      string
 	ways            []string
+	anyOrder        bool
 	answer, answer3 []string
 }
 
@@ -86,6 +89,8 @@ func parseDeviations(path, text string) (all []*deviation, err error) {
 			next.path = value
 		case word == "@ways":
 			next.ways = strings.Fields(value)
+		case line == "@any order":
+			next.anyOrder = true
 		case word == "@resp3" && answer != nil:
 			answer = &all[len(all)-1].answer3
 		case word == ">":
@@ -96,7 +101,7 @@ func parseDeviations(path, text string) (all []*deviation, err error) {
 			d.where, d.call = where, value
 			all = append(all, &d)
 			answer = &d.answer
-		case answer != nil:
+		case answer != nil && !next.anyOrder:
 			*answer = append(*answer, line)
 		default:
 			return nil, fmt.Errorf("%s: neither a call nor an answer: %s", where, line)

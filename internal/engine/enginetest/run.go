@@ -286,6 +286,14 @@ func (r *report) compare(step *Step, recorded, got []string) {
 		if d.call != step.Text {
 			continue
 		}
+		if d.anyOrder {
+			step := *step
+			step.AnyOrder = true
+			if same(&step, recorded, got) {
+				return
+			}
+			continue
+		}
 		wanted := d.answer
 		if r.way.proto == 3 && len(d.answer3) > 0 {
 			wanted = d.answer3
@@ -306,7 +314,7 @@ func (r *report) compare(step *Step, recorded, got []string) {
 // finish returns all failures: wrong answers, and deviations that were none.
 func (r *report) finish() []string {
 	for _, d := range r.deviations {
-		if !r.seen[d] {
+		if !r.seen[d] && !d.anyOrder {
 			r.failures = append(r.failures, fmt.Sprintf("%s [%s]: %s does not deviate in\n> %s", r.session.Path, r.way.name, d.where, d.call))
 		}
 	}

@@ -142,6 +142,32 @@ func TestAnyValueShowsTheTypeAlone(t *testing.T) {
 	}
 }
 
+func TestOrderAloneMayDeviate(t *testing.T) {
+	s, err := parse("x/y.txt", []byte("> SMEMBERS a\n1) \"1\"\n2) \"2\"\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := parseDeviations("deviations/e.txt", "# Why.\n@session x/y.txt\n@any order\n> SMEMBERS a\n\n# Why.\n@session x/y.txt\n> GET b\n")
+	if err != nil || len(all) != 2 || all[1].anyOrder {
+		t.Fatalf("%d deviations and %v", len(all), err)
+	}
+	for _, c := range []struct {
+		got      []string
+		failures int
+	}{
+		{[]string{`1) "1"`, `2) "2"`}, 0},
+		{[]string{`1) "2"`, `2) "1"`}, 0},
+		{[]string{`1) "2"`, `2) "3"`}, 1},
+		{[]string{`1) "1"`}, 1},
+	} {
+		r := newReport(way{name: "calls", proto: 2}, s, all[:1])
+		r.compare(&s.Steps[0], s.Steps[0].Answer, c.got)
+		if failures := r.finish(); len(failures) != c.failures {
+			t.Errorf("%q: %d failures, want %d:\n%s", c.got, len(failures), c.failures, strings.Join(failures, "\n"))
+		}
+	}
+}
+
 func TestDeviationsAreStrictBothWays(t *testing.T) {
 	s, err := parse("x/y.txt", []byte("> GET a\n(nil)\n> GET b\n(nil)\n"))
 	if err != nil {
@@ -172,7 +198,7 @@ func TestDeviationsAreStrictBothWays(t *testing.T) {
 			t.Errorf("%s: %d failures, want %d:\n%s", c.name, len(failures), c.failures, strings.Join(failures, "\n"))
 		}
 	}
-	for _, text := range []string{"> GET a\n", "@session x/y.txt\n> GET a\n", "# Why.\n> GET a\n", "# Why.\nOK\n"} {
+	for _, text := range []string{"> GET a\n", "@session x/y.txt\n> GET a\n", "# Why.\n> GET a\n", "# Why.\nOK\n", "# Why.\n@session x/y.txt\n@any order\n> GET a\nOK\n"} {
 		if _, err := parseDeviations("d", text); err == nil {
 			t.Errorf("no complaint about %q", text)
 		}

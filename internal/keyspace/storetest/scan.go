@@ -118,7 +118,7 @@ var scanCases = concat(
 		}
 	}),
 	scanGroup("what stays is visited while others come", func(s *subject, x scanned) {
-		guarantee(s, x, 300, 10, func(tx keyspace.Tx, call int) {
+		guarantee(s, x, 300, 3, func(tx keyspace.Tx, call int) {
 			if call < 100 {
 				x.add(tx, numbered("come", 100*call, 100))
 			}
@@ -134,7 +134,7 @@ var scanCases = concat(
 		})
 	}),
 	scanGroup("what stays is visited while others come and go in waves", func(s *subject, x scanned) {
-		guarantee(s, x, 500, 20, func(tx keyspace.Tx, call int) {
+		guarantee(s, x, 500, 7, func(tx keyspace.Tx, call int) {
 			switch call % 20 {
 			case 5:
 				x.add(tx, numbered("wave", 0, 3000))
