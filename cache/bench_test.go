@@ -128,3 +128,49 @@ func BenchmarkCaches(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkFuncGetMany loads and purges 1,000 keys, which a single server has together and a cluster in a thousand slots.
+func BenchmarkFuncGetMany(b *testing.B) {
+	ctx := context.Background()
+	keys := make([]int, 1000)
+	for i := range keys {
+		keys[i] = i
+	}
+	for _, engine := range []struct{ name, url string }{
+		{"memory", "memory://"}, {"redis", testenv.SharedRedis(b).URL()}, {"cluster", testenv.SharedCluster(b).URL()},
+	} {
+		f, err := cache.NewFunc(kittest.Open(b, engine.url), cache.FuncOptions[int, account]{
+			Options: cache.Options{Prefix: "bench:"}, TTL: time.Hour,
+			LoadMany: func(_ context.Context, keys []int) ([]cache.Found[account], error) {
+				found := make([]cache.Found[account], len(keys))
+				for i, key := range keys {
+					found[i] = cache.Found[account]{Value: newAccount(key), OK: true}
+				}
+				return found, nil
+			},
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, call := range []struct {
+			name  string
+			purge bool
+		}{{"missing", true}, {"there", false}} {
+			b.Run(engine.name+"/"+call.name, func(b *testing.B) {
+				for b.Loop() {
+					if call.purge {
+						if _, err := f.PurgeMany(ctx, keys...); err != nil {
+							b.Fatal(err)
+						}
+					}
+					if found, err := f.GetMany(ctx, keys...); err != nil || !found[999].OK {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+		if err := f.Close(ctx); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
