@@ -732,10 +732,10 @@ func TestAServerThatStandsStillAndGoesOn(t *testing.T) {
 		if (err == nil || errors.Is(err, cache.ErrMiss)) && !o.quiet || err != nil && short.Err() == nil {
 			t.Errorf("%s: of a server that stands still: %v", o.name, err)
 		}
+		d.live() // first: what goes on behind the call may still have stopped it
 		if err := server.Resume(); err != nil {
 			t.Fatal(err)
 		}
-		d.live()
 		if p.after != nil {
 			p.after()
 		}
